@@ -1,0 +1,30 @@
+# Files that the binary carries. Every rule lists its inputs, so a changed file is never missed.
+
+# rollcall_embed_sql(TARGET FILE): `-- name: claim` sections of FILE become constants of type
+# pg::Statement in <build>/generated/<folder>/sql.hpp, namespace rollcall::<folder>::sql.
+function(rollcall_embed_sql target folder file)
+  set(out "${CMAKE_BINARY_DIR}/generated/${folder}/sql.hpp")
+  add_custom_command(
+    OUTPUT "${out}"
+    COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${out} -DFOLDER=${folder}
+            -P ${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake
+    DEPENDS "${file}" "${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake"
+    VERBATIM)
+  target_sources(${target} PRIVATE "${out}")
+  target_include_directories(${target} PUBLIC "${CMAKE_BINARY_DIR}/generated")
+endfunction()
+
+# rollcall_embed_files(TARGET HEADER NAMESPACE VARIABLE files…): a sorted array of {name, text}
+# in <build>/generated/HEADER.
+function(rollcall_embed_files target header namespace variable)
+  set(out "${CMAKE_BINARY_DIR}/generated/${header}")
+  string(REPLACE ";" "|" joined "${ARGN}")
+  add_custom_command(
+    OUTPUT "${out}"
+    COMMAND ${CMAKE_COMMAND} "-DINPUTS=${joined}" -DOUTPUT=${out} -DNAMESPACE=${namespace}
+            -DVARIABLE=${variable} -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
+    DEPENDS ${ARGN} "${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake"
+    VERBATIM)
+  target_sources(${target} PRIVATE "${out}")
+  target_include_directories(${target} PUBLIC "${CMAKE_BINARY_DIR}/generated")
+endfunction()

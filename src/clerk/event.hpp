@@ -1,0 +1,51 @@
+// A webhook event of Clerk: {"object":"event","type","timestamp","instance_id","data"}.
+#pragma once
+
+#include "clerk/user.hpp"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <variant>
+
+namespace rollcall::clerk {
+
+struct UserDeleted {
+    std::string id;
+};
+
+// The type is not one that rollcall acts on; the event is acknowledged and dropped.
+struct Unhandled {};
+
+// Signed, but not usable: kept for a person. `reason` is stable: not_json, not_an_object, no_type,
+// no_user_id.
+struct Unusable {
+    std::string_view reason;
+};
+
+struct Event {
+    std::string type;               // "" when unknown
+    std::int64_t timestamp_ms = 0;  // of the envelope, seconds and milliseconds both read; 0 absent
+    std::string instance_id;        // "" when absent
+    bool user_created = false;      // User came in user.created
+    std::variant<Unhandled, User, UserDeleted, Unusable> data;
+};
+
+// Reads the exact bytes of a delivery. Never fails: what cannot be used says so in `data`. Bounds:
+// nesting as simdjson's default, size as the HTTP limit. Reuses its parser's buffers, so use one
+// per event loop.
+class EventParser {
+public:
+    EventParser();
+    ~EventParser();
+    EventParser(const EventParser&) = delete;
+    EventParser& operator=(const EventParser&) = delete;
+
+    [[nodiscard]] Event parse(std::string_view body);
+
+private:
+    struct State;
+    State* state_;
+};
+
+}  // namespace rollcall::clerk

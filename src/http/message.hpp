@@ -1,0 +1,58 @@
+// HTTP/1.1 messages as plain values. Field names compare without regard to case.
+#pragma once
+
+#include "base/result.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rollcall::http {
+
+class Fields {
+public:
+    void add(std::string name, std::string value);  // keeps fields of the same name
+    void set(std::string name, std::string value);  // replaces them
+    // The first value; nothing when absent.
+    [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
+    // How many fields have this name: security headers are only trusted when exactly one is there.
+    [[nodiscard]] std::size_t count(std::string_view name) const;
+    [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const {
+        return fields_;
+    }
+
+private:
+    std::vector<std::pair<std::string, std::string>> fields_;
+};
+
+struct Request {
+    std::string method;  // as sent: GET, POST, …
+    std::string target;  // as sent, origin form: /a/b?x=1
+    std::string path;    // target up to '?', not decoded
+    std::string query;   // after '?', not decoded
+    Fields headers;
+    std::string body;
+    std::string remote_address;  // textual IP of the peer
+    std::string request_id;      // X-Request-Id if sane, else made here
+    std::map<std::string, std::string, std::less<>> path_parameters;  // {name} of the route
+
+    // The decoded value of a query parameter; nothing when absent or badly encoded.
+    [[nodiscard]] std::optional<std::string> query_parameter(std::string_view name) const;
+};
+
+struct Response {
+    unsigned status = 200;
+    Fields headers;
+    std::string body;
+
+    static Response json(unsigned status, std::string body);  // Content-Type: application/json
+    static Response text(unsigned status, std::string body);  // text/plain; charset=utf-8
+    // {"error": message} with the code's status.
+    static Response error(const Error& error);
+};
+
+}  // namespace rollcall::http

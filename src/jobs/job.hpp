@@ -1,0 +1,32 @@
+// A row of `job_queue`: a promise to do something. docs/jobs.md draws its states.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rollcall::jobs {
+
+// PENDING -> PROCESSING -> COMPLETED | FAILED (dead letter) | CANCELLED; a retry goes back to
+// PENDING with `run_at` ahead. Jobs that only touch the database skip PROCESSING: they are claimed,
+// applied and completed in one transaction.
+inline constexpr std::string_view user_created = "USER_CREATED";
+inline constexpr std::string_view user_updated = "USER_UPDATED";
+inline constexpr std::string_view user_deleted = "USER_DELETED";
+inline constexpr std::string_view refresh_user = "REFRESH_USER";  // read one user from Clerk again
+inline constexpr std::string_view unknown_event = "UNKNOWN_EVENT";  // kept for a person
+
+struct Job {
+    std::string id;
+    std::string kind;     // job_type
+    std::string payload;  // JSON text
+    std::string subject;  // Clerk id; "" when none
+    std::string event_id;
+    int attempt = 0;  // this one, 1 first
+    int attempts_max = 0;
+    std::int64_t fence = 0;  // changes with every claim; completion needs the same
+    std::optional<std::string> original_event;
+};
+
+}  // namespace rollcall::jobs
