@@ -8,6 +8,9 @@
 #include <concepts>
 #include <cstdint>
 #include <initializer_list>
+#include <memory>
+#include <optional>
+#include <string>
 #include <string_view>
 #include <variant>
 
@@ -22,6 +25,7 @@ struct Field {
 
     Field(std::string_view n, std::string_view v) : name(n), value(v) {}
     Field(std::string_view n, const char* v) : name(n), value(std::string_view(v)) {}
+    Field(std::string_view n, const std::string& v) : name(n), value(std::string_view(v)) {}
     template <std::integral I>
     Field(std::string_view n, I v) : name(n), value(static_cast<std::int64_t>(v)) {}
     Field(std::string_view n, bool v) : name(n), value(v) {}
@@ -32,14 +36,21 @@ using Fields = std::initializer_list<Field>;
 // Called once at start, before other threads log. `automatic` is text when standard error is a
 // terminal and JSON otherwise.
 void configure(Level level, Format format);
+void set_level(Level level);  // at any time, from any thread
 [[nodiscard]] bool enabled(Level level);
+[[nodiscard]] std::string_view to_string(Level level);
+[[nodiscard]] std::optional<Level> parse_level(std::string_view name);
+
+// How many messages of `level` were written since the start: rollcall_log_messages_total.
+[[nodiscard]] std::uint64_t messages_total(Level level);
 
 void debug(std::string_view event, Fields fields = {});
 void info(std::string_view event, Fields fields = {});
 void warn(std::string_view event, Fields fields = {});
 void error(std::string_view event, Fields fields = {});
 
-// Receives every rendered line instead of standard error while it lives. For tests.
+// Receives every rendered line instead of standard error while it lives; JSON unless configured
+// as text. At most one lives. For tests.
 class Capture {
 public:
     Capture();
@@ -47,6 +58,10 @@ public:
     Capture(const Capture&) = delete;
     Capture& operator=(const Capture&) = delete;
     [[nodiscard]] std::string_view text() const;
+
+private:
+    struct Buffer;
+    std::unique_ptr<Buffer> buffer_;
 };
 
 }  // namespace rollcall::log

@@ -8,7 +8,8 @@
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
 
-#include <initializer_list>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -30,11 +31,14 @@ public:
     prometheus::Family<prometheus::Histogram>& histogram(const std::string& name,
                                                          const std::string& help);
 
-    // Text exposition format 0.0.4, process_* metrics included.
+    // Text exposition format 0.0.4, with process_* and rollcall_log_messages_total.
     [[nodiscard]] std::string render() const;
 
 private:
+    void note(const std::string& name, const std::string& help, char type);
+
     prometheus::Registry registry_;
+    std::map<std::string, std::string, std::less<>> registered_;  // name to type and help
 };
 
 // Bucket bounds in seconds: 0.5 ms to 5 s.

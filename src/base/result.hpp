@@ -8,9 +8,11 @@
 
 #include <cstdint>
 #include <expected>
+#include <source_location>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace rollcall {
 
@@ -52,7 +54,15 @@ public:
     explicit Unavailable(const std::string& message) : std::runtime_error(message) {}
 };
 
+// Logs `what` with the place and aborts.
+[[noreturn]] void bug(std::string_view what, const std::source_location& where);
+
 // Aborts with `what` and the place unless `condition` holds. For bugs only.
-void ensure(bool condition, std::string_view what);
+inline void ensure(bool condition, std::string_view what,
+                   const std::source_location& where = std::source_location::current()) {
+    if (!condition) [[unlikely]] {
+        bug(what, where);
+    }
+}
 
 }  // namespace rollcall

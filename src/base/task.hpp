@@ -3,7 +3,9 @@
 // One event loop has one thread, so code between two co_awaits never races with other coroutines.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
@@ -18,6 +20,15 @@ using Duration = std::chrono::nanoseconds;
 
 template <class T = void>
 using Task = asio::awaitable<T, Executor>;
+
+using SteadyTimer =
+    asio::basic_waitable_timer<std::chrono::steady_clock,
+                               asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+// A delay that can be added to any present time without overflow.
+[[nodiscard]] inline Duration bounded(Duration delay) {
+    return std::clamp(delay, Duration::zero(), Duration(std::chrono::hours(24 * 365)));
+}
 
 // Completion token for Asio operations inside a Task.
 inline constexpr asio::use_awaitable_t<Executor> use_task{};

@@ -4,9 +4,6 @@
 
 #include "base/task.hpp"
 
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <chrono>
-
 namespace rollcall {
 
 class Wakeup {
@@ -21,9 +18,7 @@ public:
     Task<bool> wait(Duration limit);
 
 private:
-    asio::basic_waitable_timer<std::chrono::steady_clock,
-                               asio::wait_traits<std::chrono::steady_clock>, Executor>
-        timer_;
+    SteadyTimer timer_;
     bool woken_ = false;
 };
 

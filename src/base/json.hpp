@@ -1,0 +1,15 @@
+// The one JSON rule that lower layers need: how a string is written. Whole documents are built with
+// Boost.JSON in the folders that answer with them.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace rollcall {
+
+// Appends `text` in quotes. Control characters are escaped; bytes that are not UTF-8 become U+FFFD,
+// so that what untrusted bytes end up in is always valid JSON.
+void append_json_string(std::string& out, std::string_view text);
+[[nodiscard]] std::string json_string(std::string_view text);
+
+}  // namespace rollcall

@@ -1,0 +1,54 @@
+#include "base/random.hpp"
+
+namespace rollcall {
+namespace {
+
+std::mt19937_64 engine_from_system() {
+    std::random_device device;
+    std::seed_seq seeds{device(), device(), device(), device(),
+                        device(), device(), device(), device()};
+    return std::mt19937_64(seeds);
+}
+
+}  // namespace
+
+Random::Random() : engine_(engine_from_system()) {}
+
+double Random::fraction() {
+    return static_cast<double>(next() >> 11U) * 0x1.0p-53;
+}
+
+std::int64_t Random::between(std::int64_t low, std::int64_t high) {
+    return std::uniform_int_distribution<std::int64_t>(low, high)(engine_);
+}
+
+Uuid uuid_v7(std::int64_t unix_ms, Random& random) {
+    Uuid uuid{};
+    const auto time = static_cast<std::uint64_t>(unix_ms);
+    for (unsigned i = 0; i < 6; ++i) {
+        uuid.bytes[i] = static_cast<std::uint8_t>(time >> (40U - 8U * i));
+    }
+    const std::uint64_t high = random.next();
+    const std::uint64_t low = random.next();
+    uuid.bytes[6] = static_cast<std::uint8_t>(0x70U | (high & 0x0FU));
+    uuid.bytes[7] = static_cast<std::uint8_t>(high >> 8U);
+    for (unsigned i = 0; i < 8; ++i) {
+        uuid.bytes[8 + i] = static_cast<std::uint8_t>(low >> (8U * i));
+    }
+    uuid.bytes[8] = static_cast<std::uint8_t>(0x80U | (uuid.bytes[8] & 0x3FU));
+    return uuid;
+}
+
+std::string to_string(const Uuid& uuid) {
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    text.reserve(36);
+    for (std::size_t i = 0; i < 16; ++i) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
+        text += digits[uuid.bytes[i] >> 4U];
+        text += digits[uuid.bytes[i] & 0x0FU];
+    }
+    return text;
+}
+
+}  // namespace rollcall
