@@ -1,0 +1,18 @@
+-- One row for each Clerk object ever seen: what makes the order of events irrelevant.
+CREATE TABLE rollcall.ledger (
+    clerk_id text PRIMARY KEY,
+    -- The newest snapshot applied: Clerk's updated_at in milliseconds, and a hash of what is
+    -- mirrored, which tells a repetition from a tie. NULL while only a deletion was seen.
+    version bigint,
+    content_hash bigint,
+    -- The internal id: of the row in the users table, kept when that row is deleted for good.
+    user_id uuid NOT NULL,
+    banned boolean NOT NULL DEFAULT false,
+    locked boolean NOT NULL DEFAULT false,
+    clerk_created_at timestamptz,
+    -- Clerk's time of the deletion, and when rollcall learned of it (the database's clock): only a
+    -- read of Clerk that began after the second may lift the tombstone.
+    deleted_at timestamptz,
+    deletion_seen_at timestamptz,
+    changed_at timestamptz NOT NULL DEFAULT now()
+) WITH (fillfactor = 85);

@@ -1,0 +1,70 @@
+// The durable queue, `public.job_queue`: records, never decides. docs/jobs.md draws the states of a
+// row; docs/sql.md has the same operations as SQL functions. Use one per event loop. A database
+// that is away throws Unavailable, as everywhere.
+#pragma once
+
+#include "base/random.hpp"
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "jobs/job.hpp"
+#include "pg/pool.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rollcall::jobs {
+
+// One job to add. Views must live until `enqueue` returns.
+struct NewJob {
+    Uuid id;
+    std::string_view kind;
+    std::string_view payload;  // JSON object, valid, without \u0000
+    int priority = 1;
+    bool failed = false;  // stored as a dead letter at once, with `error`: kept for a person
+    std::optional<std::string_view> error;
+    std::optional<std::string_view> event_id;
+    std::optional<std::string_view> original_event;
+    std::optional<std::string_view> subject;
+    std::optional<std::int64_t> version;
+    std::optional<bool> banned;
+    std::optional<bool> locked;
+    std::optional<SystemTime> clerk_created_at;
+};
+
+struct Enqueued {
+    std::string id;          // of the first job with this event id
+    bool duplicate = false;  // it was there already; if it was FAILED it is PENDING again
+};
+
+class JobQueue {
+public:
+    explicit JobQueue(pg::Pool& pool);  // must outlive the queue
+
+    // Adds all in one commit, or none: returns after it, one answer for each in order. Two with the
+    // same event id, in one call too, are one job. A value that cannot be stored is invalid_input
+    // for the whole call; the caller splits.
+    Task<Result<std::vector<Enqueued>>> enqueue(std::span<const NewJob> jobs);
+
+    // Leases up to `limit` due jobs of the given kinds to `worker`, by priority and then age. A
+    // lapsed lease makes the job due again, its attempt counted.
+    Task<std::vector<Job>> claim(std::string_view worker, std::span<const std::string> kinds,
+                                 int limit, std::chrono::milliseconds lease);
+
+    // Each ends an attempt, or says `conflict` when the lease has lapsed and the job is another's.
+    Task<Result<void>> complete(const Job& job, std::string_view result_json);
+    Task<Result<void>> retry(const Job& job, std::chrono::milliseconds delay,
+                             std::string_view reason, bool burns_attempt);
+    Task<Result<void>> bury(const Job& job, std::string_view reason);  // FAILED: a dead letter
+    // Gives leases back at shutdown: due now, the attempt not counted.
+    Task<int> release(std::string_view worker);
+
+private:
+    pg::Pool& pool_;
+};
+
+}  // namespace rollcall::jobs
