@@ -1,6 +1,7 @@
 // A row of `job_queue`: a promise to do something. docs/jobs.md draws its states.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -23,9 +24,11 @@ struct Job {
     std::string payload;  // JSON text
     std::string subject;  // Clerk id; "" when none
     std::string event_id;
-    int attempt = 0;  // this one, 1 first
-    int attempts_max = 0;
-    std::int64_t fence = 0;  // changes with every claim; completion needs the same
+    int attempt = 0;                   // this one, 1 first
+    int attempts_max = 0;              // of its own; 0: as configured
+    std::int64_t fence = 0;            // grows by one with every claim; completion needs the same
+    std::chrono::milliseconds age{0};  // since it was created
+    std::chrono::milliseconds waited{0};  // since it was due
     std::optional<std::string> original_event;
 };
 

@@ -50,10 +50,15 @@ public:
     // for the whole call; the caller splits.
     Task<Result<std::vector<Enqueued>>> enqueue(std::span<const NewJob> jobs);
 
-    // Leases up to `limit` due jobs of the given kinds to `worker`, by priority and then age. A
-    // lapsed lease makes the job due again, its attempt counted.
+    // Leases up to `limit` due jobs of the given kinds (none: every leased kind) to `worker`, by
+    // priority and then age. A lapsed lease makes the job due again, its attempt counted. The kinds
+    // USER_* are never leased.
     Task<std::vector<Job>> claim(std::string_view worker, std::span<const std::string> kinds,
                                  int limit, std::chrono::milliseconds lease);
+
+    // Prolongs the leases of jobs that this worker runs; returns the ids of those it has lost.
+    Task<std::vector<std::string>> renew(std::span<const Job> jobs,
+                                         std::chrono::milliseconds lease);
 
     // Each ends an attempt, or says `conflict` when the lease has lapsed and the job is another's.
     Task<Result<void>> complete(const Job& job, std::string_view result_json);

@@ -1,0 +1,57 @@
+// Runs a pass over some work again and again: at once while there is more, when woken, and every
+// poll interval otherwise. One of the places where exceptions end: while the database (or whatever
+// the pass needs) is away the lanes wait with growing, jittered delays, and an outage is two log
+// lines, "work_loop_failing" and "work_loop_recovered". One event loop only.
+#pragma once
+
+#include "base/backoff.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+namespace rollcall::jobs {
+
+struct WorkLoopConfig {
+    std::string name;  // in log lines
+    int lanes = 1;     // passes that may run at once
+    // A pass that did at least this much says that there is more: it runs again at once, and
+    // another idle lane joins in. Less means that it saw the end of the queue.
+    int full_pass = 1;
+    // Asked before each idle wait. A second when wake-ups reach this process (LISTEN, or all work
+    // is enqueued here); what is configured when they may not.
+    std::function<Duration()> poll_interval = [] { return std::chrono::seconds(1); };
+    Backoff backoff{std::chrono::milliseconds(200), std::chrono::seconds(10)};
+    prometheus::Gauge* busy = nullptr;  // lanes inside a pass
+};
+
+class WorkLoop {
+public:
+    // Does what there is to do, a batch at most, and returns how much that was.
+    using Pass = std::function<Task<int>()>;
+
+    WorkLoop(Executor executor, WorkLoopConfig config, Pass pass);
+    // stop() must have returned, or the event loop must not run any more.
+    ~WorkLoop();
+    WorkLoop(const WorkLoop&) = delete;
+    WorkLoop& operator=(const WorkLoop&) = delete;
+
+    void start();  // nothing when it runs
+    // There may be work. While a pass runs, one more follows it, so that a burst of wake-ups makes
+    // large batches instead of many small ones.
+    void wake();
+    // Lets running passes finish and returns when all lanes have ended. It may be started again.
+    Task<> stop();
+
+    [[nodiscard]] bool failing() const;  // the last pass of some lane threw
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace rollcall::jobs

@@ -1,0 +1,81 @@
+// Works off the jobs that reach outside the database. Each is leased (PROCESSING) while its handler
+// runs; the lease is renewed meanwhile, and a job whose worker dies is due again when it lapses,
+// its attempt counted. So a handler may see a job twice and must be idempotent. An end that comes
+// after the job went to another worker (or was cancelled) is refused and dropped. The kinds
+// USER_CREATED, USER_UPDATED and USER_DELETED are not leased and never come here.
+#pragma once
+
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "jobs/job.hpp"
+#include "jobs/metrics.hpp"
+#include "jobs/queue.hpp"
+#include "jobs/retry_policy.hpp"
+#include "jobs/work_loop.hpp"
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <variant>
+
+namespace rollcall::jobs {
+
+struct Completed {
+    std::string result_json = "{}";
+};
+struct Retry {
+    std::string reason;                              // stands in `error`: no personal data
+    std::optional<std::chrono::milliseconds> delay;  // absent: by the retry policy
+    bool burns_attempt = true;
+};
+struct Failed {
+    std::string reason;
+};
+using Outcome = std::variant<Completed, Retry, Failed>;
+
+// Throwing Unavailable is a Retry that burns no attempt (see RetryPolicy::outage), any other
+// exception one that does.
+using Handler = std::function<Task<Outcome>(const Job&)>;
+
+struct WorkerConfig {
+    std::string name;   // unique among all running workers of a database: worker_name()
+    int capacity = 16;  // handlers at once
+    std::chrono::milliseconds lease = std::chrono::seconds(15);  // renewed every third of it
+    RetryPolicy retry;
+    std::function<Duration()> poll_interval = [] { return std::chrono::seconds(1); };
+};
+
+// host:pid:random
+[[nodiscard]] std::string worker_name(Random& random);
+
+class Worker {
+public:
+    // All references must outlive the worker.
+    Worker(Executor executor, JobQueue& queue, WorkerConfig config, Metrics& metrics);
+    // stop() must have returned with 0, or the event loop must not run any more.
+    ~Worker();
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+
+    // Before start(). Jobs of a kind that has no handler are FAILED at once, with that reason.
+    void handle(std::string kind, Handler handler);
+
+    void start();
+    void wake();
+    // Claims no more, lets handlers run up to `grace`, then gives the leases of the rest back: due
+    // now, their attempt not counted. Returns how many handlers still run (their ends will be
+    // refused).
+    Task<int> stop(std::chrono::milliseconds grace);
+
+    // Works off what is due, without start(): returns when nothing is due any more, how many were
+    // run, or after `limit`.
+    Task<int> run_due(std::chrono::milliseconds limit);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace rollcall::jobs
