@@ -87,4 +87,13 @@ std::string json_string(std::string_view text) {
     return out;
 }
 
+bool is_utf8(std::string_view text) {
+    for (std::size_t at = 0; at < text.size();) {
+        const std::size_t length = utf8_length(text, at);
+        if (length == 0) return false;
+        at += length;
+    }
+    return true;
+}
+
 }  // namespace rollcall

@@ -1,5 +1,5 @@
-// The one JSON rule that lower layers need: how a string is written. Whole documents are built with
-// Boost.JSON in the folders that answer with them.
+// What lower layers need of JSON: how a string is written, and what UTF-8 is. Whole documents are
+// built with Boost.JSON in the folders that answer with them.
 #pragma once
 
 #include <string>
@@ -11,5 +11,8 @@ namespace rollcall {
 // so that what untrusted bytes end up in is always valid JSON.
 void append_json_string(std::string& out, std::string_view text);
 [[nodiscard]] std::string json_string(std::string_view text);
+
+// Whether `text` is UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
+[[nodiscard]] bool is_utf8(std::string_view text);
 
 }  // namespace rollcall

@@ -31,5 +31,12 @@ TEST(JsonString, ReplacesWhatIsNotUtf8) {
     EXPECT_EQ(json_string("\xF0\x8F\xBF\xBF"), '"' + bad + bad + bad + bad + '"');
 }
 
+TEST(Utf8, IsToldFromOtherBytes) {
+    EXPECT_TRUE(is_utf8(""));
+    EXPECT_TRUE(is_utf8("a\u00fc\u20ac\U0001F600"));
+    EXPECT_FALSE(is_utf8("\xC3"));
+    EXPECT_FALSE(is_utf8("a\xFFz"));
+}
+
 }  // namespace
 }  // namespace rollcall

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,20 +14,26 @@
 
 namespace rollcall::http {
 
+// Whether two field names or tokens are the same: ASCII letters without regard to case.
+[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+
 class Fields {
 public:
-    void add(std::string name, std::string value);  // keeps fields of the same name
-    void set(std::string name, std::string value);  // replaces them
+    using Field = std::pair<std::string, std::string>;
+
+    void add(std::string_view name, std::string_view value);  // keeps fields of the same name
+    void set(std::string_view name, std::string_view value);  // replaces them
     // The first value; nothing when absent.
     [[nodiscard]] std::optional<std::string_view> get(std::string_view name) const;
     // How many fields have this name: security headers are only trusted when exactly one is there.
     [[nodiscard]] std::size_t count(std::string_view name) const;
-    [[nodiscard]] const std::vector<std::pair<std::string, std::string>>& all() const {
-        return fields_;
-    }
+    [[nodiscard]] std::span<const Field> all() const { return {fields_.data(), used_}; }
+    // Empties it; some memory stays for the next message of the connection.
+    void clear();
 
 private:
-    std::vector<std::pair<std::string, std::string>> fields_;
+    std::vector<Field> fields_;  // the first `used_` are there, the rest wait to be used again
+    std::size_t used_ = 0;
 };
 
 struct Request {
@@ -40,7 +47,8 @@ struct Request {
     std::string request_id;      // X-Request-Id if sane, else made here
     std::map<std::string, std::string, std::less<>> path_parameters;  // {name} of the route
 
-    // The decoded value of a query parameter; nothing when absent or badly encoded.
+    // The decoded value of a query parameter, the first of its name; nothing when absent or badly
+    // encoded (half a percent sign, bytes that are not UTF-8, a zero byte).
     [[nodiscard]] std::optional<std::string> query_parameter(std::string_view name) const;
 };
 

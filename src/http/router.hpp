@@ -6,10 +6,13 @@
 #include "base/task.hpp"
 #include "http/message.hpp"
 
+#include <cstddef>
+#include <deque>
 #include <functional>
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 namespace rollcall::http {
@@ -24,9 +27,11 @@ public:
         std::string pattern;  // also the `route` label of metrics
         Handler handler;
         std::vector<std::string> segments;
+        std::size_t index = 0;  // its place in routes()
     };
 
-    // Two routes that could match the same request are a bug, unless one is more literal.
+    // The same path may be added again for other methods. Two routes that could match the same
+    // request are a bug, unless one is more literal: then that one goes first.
     void add(std::initializer_list<std::string_view> methods, std::string pattern, Handler handler);
 
     struct Match {
@@ -34,11 +39,27 @@ public:
         bool method_allowed = false;
         std::string allow;  // for 405
     };
-    // Fills `request.path_parameters` of a match.
+    // Fills `request.path_parameters` of a match. Paths are compared as sent: nothing is decoded,
+    // and `.` and `..` are never a {name}.
     [[nodiscard]] Match find(Request& request) const;
 
+    [[nodiscard]] const std::deque<Route>& routes() const { return routes_; }
+
 private:
-    std::vector<Route> routes_;
+    struct Hash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view text) const {
+            return std::hash<std::string_view>{}(text);
+        }
+    };
+    // The routes of one pattern, for different methods.
+    using Group = std::vector<const Route*>;
+
+    [[nodiscard]] const Group* group_for(std::string_view path) const;
+
+    std::deque<Route> routes_;
+    std::unordered_map<std::string, Group, Hash, std::equal_to<>> literal_;  // by pattern
+    std::vector<Group> with_parameters_;  // more literal ones first
 };
 
 }  // namespace rollcall::http

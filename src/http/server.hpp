@@ -1,6 +1,8 @@
 // An HTTP/1.1 listener with keep-alive. Every buffer and wait is bounded: what exceeds a limit is
 // answered 400, 408, 413, 431 or 503 and the connection closed. Smuggling forms (two lengths,
 // length with chunked, obs-fold, bare CR or LF) are refused. One event loop; handlers run on it.
+// When all connections are taken, the one that was idle longest makes room, unless none was idle
+// for a second: then the new one gets 503.
 #pragma once
 
 #include "base/metrics.hpp"
@@ -21,7 +23,8 @@ struct ServerConfig {
     std::size_t header_bytes_max = 16 * 1024;
     std::size_t body_bytes_max = 1024 * 1024;
     std::size_t connections_max = 4096;
-    std::chrono::milliseconds header_timeout{10'000};  // first byte to end of header
+    std::chrono::milliseconds header_timeout{10'000};  // first byte to end of header; a new
+                                                       // connection also has to send one by then
     std::chrono::milliseconds body_timeout{15'000};
     std::chrono::milliseconds write_timeout{15'000};
     std::chrono::milliseconds idle_timeout{75'000};  // between requests; longer than proxies keep
@@ -31,9 +34,12 @@ struct ServerConfig {
 struct ServerMetrics;
 std::shared_ptr<ServerMetrics> make_server_metrics(MetricsRegistry& registry);
 
+class Listener;
+
 class Server {
 public:
-    // `router` must outlive the server and not change while it runs.
+    // `router` must outlive the server and every handler that still runs, and not change while
+    // the server does.
     Server(Executor executor, ServerConfig config, const Router& router,
            std::shared_ptr<ServerMetrics> metrics);
     ~Server();
@@ -50,8 +56,7 @@ public:
     Task<> drain(std::chrono::milliseconds limit);
 
 private:
-    struct State;
-    std::shared_ptr<State> state_;
+    std::shared_ptr<Listener> listener_;
 };
 
 }  // namespace rollcall::http

@@ -1,0 +1,82 @@
+// What a server's sessions share, and the task that accepts them. Inside http/ only.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/random.hpp"
+#include "http/server.hpp"
+#include "http/server_metrics.hpp"
+
+#include <boost/asio/basic_socket_acceptor.hpp>
+#include <boost/asio/basic_stream_socket.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <list>
+
+namespace rollcall::http {
+
+using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
+
+class Session;
+
+class Listener : public std::enable_shared_from_this<Listener> {
+public:
+    Listener(Executor executor, ServerConfig config, const Router& router,
+             std::shared_ptr<ServerMetrics> families);
+
+    Result<void> start();
+    [[nodiscard]] unsigned short port() const;
+    Task<> drain(std::chrono::milliseconds limit);
+    // Closes everything at once; sessions end as their handlers return.
+    void stop();
+
+    // For sessions.
+    struct Entry {
+        Session* session;
+        bool idle;
+    };
+    using Place = std::list<Entry>::iterator;
+    Place enter(Session& session);
+    void leave(Place place);
+    void set_idle(Place place);  // last in line to make room
+    void set_active(Place place);
+    [[nodiscard]] bool draining() const { return draining_; }
+    [[nodiscard]] SteadyTime now() const { return now_; }  // of the last sweep
+    // When `limit` from now is surely over. Coarse: costs no look at the clock, and the sweep that
+    // acts on it comes every few dozen milliseconds.
+    [[nodiscard]] SteadyTime deadline(std::chrono::milliseconds limit) const {
+        return now_ + limit + sweep_period_;
+    }
+    [[nodiscard]] std::string_view date() const { return date_; }
+    [[nodiscard]] std::string make_request_id();
+    void log_failure(std::string_view event, const Router::Route& route, std::string_view reason);
+
+    const ServerConfig config;
+    const Router& router;
+    RequestMetrics metrics;
+
+private:
+    Task<> accept_all();
+    void admit(Socket socket);
+    bool make_room();
+    void sweep();
+    void tell_if_empty();
+    [[nodiscard]] std::size_t connections() const { return active_.size() + idle_.size(); }
+
+    Executor executor_;
+    std::shared_ptr<ServerMetrics> families_;
+    asio::basic_socket_acceptor<asio::ip::tcp, Executor> acceptor_;
+    SteadyTimer sweep_timer_;
+    std::chrono::milliseconds sweep_period_;
+    std::list<Entry> active_;
+    std::list<Entry> idle_;              // longest idle first
+    std::vector<SteadyTimer*> waiting_;  // drains, until no connection is left
+    SteadyTime now_;
+    std::int64_t date_seconds_ = -1;
+    std::string date_;
+    Random random_;
+    SteadyTime log_again_;
+    std::uint64_t not_logged_ = 0;
+    bool draining_ = false;
+    bool stopped_ = false;
+};
+
+}  // namespace rollcall::http

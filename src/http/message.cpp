@@ -1,0 +1,134 @@
+#include "http/message.hpp"
+
+#include "base/json.hpp"
+
+#include <algorithm>
+
+namespace rollcall::http {
+namespace {
+
+// More fields than this are freed with their message instead of kept for the next.
+constexpr std::size_t kept_fields_max = 32;
+
+constexpr char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+}
+
+int hex_value(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    return -1;
+}
+
+// application/x-www-form-urlencoded, strictly.
+std::optional<std::string> form_decode(std::string_view text) {
+    std::string out;
+    out.reserve(text.size());
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] == '+') {
+            out += ' ';
+        } else if (text[at] == '%') {
+            if (at + 2 >= text.size()) return std::nullopt;
+            const int high = hex_value(text[at + 1]);
+            const int low = hex_value(text[at + 2]);
+            if (high < 0 || low < 0) return std::nullopt;
+            out += static_cast<char>(high * 16 + low);
+            at += 2;
+        } else {
+            out += text[at];
+        }
+    }
+    if (out.find('\0') != std::string::npos || !is_utf8(out)) return std::nullopt;
+    return out;
+}
+
+}  // namespace
+
+bool same_name(std::string_view a, std::string_view b) {
+    if (a.size() != b.size()) return false;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        if (lower(a[i]) != lower(b[i])) return false;
+    }
+    return true;
+}
+
+void Fields::add(std::string_view name, std::string_view value) {
+    if (used_ == fields_.size()) {
+        fields_.emplace_back(name, value);
+    } else {
+        fields_[used_].first = name;
+        fields_[used_].second = value;
+    }
+    ++used_;
+}
+
+void Fields::set(std::string_view name, std::string_view value) {
+    bool found = false;
+    std::size_t kept = 0;
+    for (std::size_t i = 0; i < used_; ++i) {
+        if (same_name(fields_[i].first, name)) {
+            if (found) continue;
+            found = true;
+            fields_[i].second = value;
+        }
+        if (kept != i) std::swap(fields_[kept], fields_[i]);
+        ++kept;
+    }
+    used_ = kept;
+    if (!found) add(name, value);
+}
+
+std::optional<std::string_view> Fields::get(std::string_view name) const {
+    for (const auto& [key, value] : all()) {
+        if (same_name(key, name)) return value;
+    }
+    return std::nullopt;
+}
+
+std::size_t Fields::count(std::string_view name) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        all(), [&](const Field& field) { return same_name(field.first, name); }));
+}
+
+void Fields::clear() {
+    used_ = 0;
+    if (fields_.size() > kept_fields_max) {
+        fields_.clear();
+        fields_.shrink_to_fit();
+    }
+}
+
+std::optional<std::string> Request::query_parameter(std::string_view name) const {
+    std::string_view rest = query;
+    while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find('&'), rest.size());
+        const std::string_view pair = rest.substr(0, end);
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        const std::size_t equals = std::min(pair.find('='), pair.size());
+        if (form_decode(pair.substr(0, equals)) != name) continue;
+        return form_decode(pair.substr(std::min(equals + 1, pair.size())));
+    }
+    return std::nullopt;
+}
+
+Response Response::json(unsigned status, std::string body) {
+    Response response{.status = status, .headers = {}, .body = std::move(body)};
+    response.headers.add("Content-Type", "application/json");
+    return response;
+}
+
+Response Response::text(unsigned status, std::string body) {
+    Response response{.status = status, .headers = {}, .body = std::move(body)};
+    response.headers.add("Content-Type", "text/plain; charset=utf-8");
+    return response;
+}
+
+Response Response::error(const Error& error) {
+    std::string body = R"({"error":)";
+    append_json_string(body, error.message);
+    body += '}';
+    return json(http_status(error.code), std::move(body));
+}
+
+}  // namespace rollcall::http

@@ -1,0 +1,70 @@
+// One connection of a server: reads requests, has them handled, writes the answers, in order.
+// Lives in the frame of `serve`, which ends when the connection does.
+#pragma once
+
+#include "http/listener.hpp"
+#include "http/request_parser.hpp"
+
+#include <boost/asio/buffer.hpp>
+#include <memory>
+#include <string>
+
+namespace rollcall::http {
+
+// Serves `socket` to its end.
+Task<> serve(std::shared_ptr<Listener> listener, Socket socket);
+
+class Session {
+public:
+    Session(Listener& listener, Socket socket);
+    ~Session();
+    Session(const Session&) = delete;
+    Session& operator=(const Session&) = delete;
+
+    Task<> run();
+
+    // For the listener. `cut` ends what waits past its deadline.
+    void cut(SteadyTime now);
+    void close();
+    [[nodiscard]] SteadyTime idle_since() const { return idle_since_; }
+
+private:
+    enum class Waits : std::uint8_t { reading, writing, handling, lingering };
+    enum class Received : std::uint8_t { request, refused, closed };
+    enum class Answered : std::uint8_t { kept, last, broken };
+
+    Task<Received> receive();
+    Task<Response> handle();
+    Task<Answered> answer();
+    Task<bool> write(const Response& response, bool head_only, bool keep);
+    Task<> refuse();
+    Task<> linger();
+
+    void prepare_wait(RequestParser::Phase phase);
+    [[nodiscard]] asio::mutable_buffer room();
+    [[nodiscard]] std::string_view unread() const {
+        return {buffer_.get() + begin_, end_ - begin_};
+    }
+
+    Listener& listener_;
+    Socket socket_;
+    Listener::Place place_;
+    RequestParser parser_;
+    std::string remote_address_;
+    std::string head_;
+    std::unique_ptr<char[]> buffer_;
+    std::size_t capacity_;
+    std::size_t begin_ = 0;
+    std::size_t end_ = 0;
+    SteadyTime deadline_ = SteadyTime::max();
+    SteadyTime idle_since_{};
+    RequestParser::Phase timed_ = RequestParser::Phase::complete;  // the phase deadline_ is for
+    Waits waits_ = Waits::reading;
+    const Router::Route* route_ = nullptr;  // of the request being answered
+    RequestParser::Refusal refusal_;
+    bool fresh_ = true;  // no request came yet
+    bool timed_out_ = false;
+    bool idle_ = false;
+};
+
+}  // namespace rollcall::http

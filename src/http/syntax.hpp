@@ -1,0 +1,55 @@
+// The character rules of RFC 9110 and RFC 3986 that both ends of a connection need.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string_view>
+
+namespace rollcall::http {
+
+namespace detail {
+
+consteval std::array<bool, 256> character_set(std::string_view others) {
+    std::array<bool, 256> set{};
+    for (char c = '0'; c <= '9'; ++c) set[static_cast<std::uint8_t>(c)] = true;
+    for (char c = 'A'; c <= 'Z'; ++c) set[static_cast<std::uint8_t>(c)] = true;
+    for (char c = 'a'; c <= 'z'; ++c) set[static_cast<std::uint8_t>(c)] = true;
+    for (const char c : others) set[static_cast<std::uint8_t>(c)] = true;
+    return set;
+}
+
+inline constexpr auto token_characters = character_set("!#$%&'*+-.^_`|~");
+inline constexpr auto path_characters = character_set("/-._~%!$&'()*+,;=:@");
+inline constexpr auto host_characters = character_set("-._~%!$&'()*+,;=:[]");
+inline constexpr auto id_characters = character_set("-_.:/+=@~");
+
+inline bool all_in(std::string_view text, const std::array<bool, 256>& set) {
+    bool good = true;
+    for (const char c : text) good &= set[static_cast<std::uint8_t>(c)];
+    return good;
+}
+
+}  // namespace detail
+
+[[nodiscard]] inline bool is_token(std::string_view text) {
+    return !text.empty() && detail::all_in(text, detail::token_characters);
+}
+
+// What a field value may hold: visible characters, blanks, tabs and bytes above ASCII.
+[[nodiscard]] inline bool is_field_value(std::string_view text) {
+    unsigned bad = 0;
+    for (const char c : text) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        bad |= static_cast<unsigned>(byte < 0x20 && byte != '\t') |
+               static_cast<unsigned>(byte == 0x7F);
+    }
+    return bad == 0;
+}
+
+[[nodiscard]] inline std::string_view trim_blanks(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+}  // namespace rollcall::http
