@@ -1,0 +1,52 @@
+// Works off USER_CREATED, USER_UPDATED and USER_DELETED: a batch is claimed, applied to the users
+// table and completed in one transaction, so a crash leaves nothing half done and a job's effect
+// comes exactly once. What a batch cannot settle (an e-mail that another row holds, a value that
+// the table refuses) is handled job by job, so that one bad job holds up nobody.
+#pragma once
+
+#include "base/task.hpp"
+#include "clerk/backend_api.hpp"
+#include "directory/change.hpp"
+#include "directory/directory.hpp"
+#include "jobs/metrics.hpp"
+#include "jobs/retry_policy.hpp"
+#include "pg/pool.hpp"
+
+#include <functional>
+#include <memory>
+#include <string_view>
+
+namespace rollcall::sync {
+
+// Section [jobs] of rollcall.toml.
+struct ApplyConfig {
+    int batch = 256;  // jobs of one transaction at most; give the directory the same
+    int lanes = 2;    // transactions under way at once, as many as the work loop has lanes
+};
+
+// Told of every job of which something came, for `rollcall dev`.
+using ChangeObserver = std::function<void(std::string_view kind, std::string_view clerk_id,
+                                          directory::Outcome outcome)>;
+
+class ApplyUser {
+public:
+    // `clerk` may be null: nobody can be asked then. All references must outlive this. Use one per
+    // event loop, for all its lanes.
+    ApplyUser(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
+              jobs::RetryPolicy retry, ApplyConfig config, jobs::Metrics& metrics);
+    ~ApplyUser();
+    ApplyUser(const ApplyUser&) = delete;
+    ApplyUser& operator=(const ApplyUser&) = delete;
+
+    // A pass for jobs::WorkLoop (full_pass: 1): works off a batch of what is due and returns how
+    // many jobs that was; 0 when nothing is due. Any number may run at once.
+    Task<int> run_once();
+
+    void observe(ChangeObserver observer);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace rollcall::sync
