@@ -1,6 +1,7 @@
 // An HTTP/1.1 client with kept connections and TLS (system CAs, host name checked, TLS 1.2 at
 // least). Redirects are not followed. A response of any status is a value; no response within the
-// limits (resolve, connect, handshake, write, read together) throws Unavailable with the reason.
+// limits (resolve, connect, handshake, write, read together) throws Unavailable with the reason:
+// dns, connect, tls, timeout, closed, too large or bad response, after the URL's origin.
 #pragma once
 
 #include "base/result.hpp"
@@ -31,6 +32,9 @@ struct ClientRequest {
     std::chrono::milliseconds timeout{10'000};
 };
 
+class ClientPool;
+
+// Holds the event loop while it keeps connections: until they were idle for too long, or it goes.
 class Client {
 public:
     Client(Executor executor, ClientConfig config = {});
@@ -43,8 +47,7 @@ public:
     Task<Response> send(ClientRequest request);
 
 private:
-    struct State;
-    std::unique_ptr<State> state_;
+    std::shared_ptr<ClientPool> pool_;
 };
 
 // Refuses anything but https, or http to a loopback host. For settings that name an upstream.

@@ -5,15 +5,12 @@
 #include "base/random.hpp"
 #include "http/server.hpp"
 #include "http/server_metrics.hpp"
+#include "http/socket.hpp"
 
 #include <boost/asio/basic_socket_acceptor.hpp>
-#include <boost/asio/basic_stream_socket.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <list>
 
 namespace rollcall::http {
-
-using Socket = asio::basic_stream_socket<asio::ip::tcp, Executor>;
 
 class Session;
 
