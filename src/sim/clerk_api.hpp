@@ -1,0 +1,44 @@
+// The simulated Backend API: /v1/… requests to answers. The key is checked first (even an unknown
+// path is 401 without it), then the API version, then the faults have their say, then the route.
+// Every answer is JSON with the content type exactly `application/json`, because Clerk's own SDK
+// hands back strings for anything else.
+#pragma once
+
+#include "http/message.hpp"
+#include "sim/clerk_handlers.hpp"
+#include "sim/clerk_instance.hpp"
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace rollcall::sim {
+
+// A wait that a fault asks for before the answer.
+struct ApiWait {
+    std::chrono::milliseconds duration{0};
+    bool hang = false;  // then there is no answer but a proxy's 504
+};
+
+class ClerkApi {
+public:
+    // `clerk` must outlive this.
+    explicit ClerkApi(ClerkInstance& clerk) : clerk_(clerk) {}
+
+    // To be asked once for each request, before answer().
+    [[nodiscard]] ApiWait wait_before(const http::Request& request);
+    [[nodiscard]] http::Response answer(const http::Request& request);
+    // What a proxy says when the origin did not answer.
+    [[nodiscard]] static http::Response gateway_page(unsigned status);
+
+private:
+    [[nodiscard]] std::optional<ClerkError> refuse(const http::Request& request) const;
+    [[nodiscard]] std::optional<http::Response> faulty_answer();
+    [[nodiscard]] ClerkReply dispatch(const http::Request& request);
+    [[nodiscard]] http::Response refusal(const ClerkError& error);
+
+    ClerkInstance& clerk_;
+};
+
+}  // namespace rollcall::sim

@@ -1,0 +1,54 @@
+// The control routes under /sim, for tests and for the person at the terminal: faults, messages,
+// people, the endpoint, received alerts. Without a key, but only for callers on this machine that
+// are not a web page of somewhere else. docs/simulator.md lists them.
+#pragma once
+
+#include "http/message.hpp"
+#include "http/router.hpp"
+#include "sim/clerk_instance.hpp"
+
+#include <cstddef>
+#include <memory>
+
+namespace rollcall::sim {
+
+class ClerkControl {
+public:
+    // `users` is how many a reset begins with, `with_events` whether they are announced.
+    ClerkControl(std::shared_ptr<ClerkInstance> clerk, std::size_t users, bool with_events);
+
+    void add_to(http::Router& router);
+
+private:
+    using Answer = http::Response (ClerkControl::*)(const http::Request&);
+    void add(http::Router& router, std::string_view method, std::string pattern, Answer answer);
+
+    http::Response status(const http::Request& request);
+    http::Response reset(const http::Request& request);
+    http::Response get_faults(const http::Request& request);
+    http::Response put_faults(const http::Request& request);
+    http::Response patch_faults(const http::Request& request);
+    http::Response list_messages(const http::Request& request);
+    http::Response get_message(const http::Request& request);
+    http::Response resend(const http::Request& request);
+    http::Response replay(const http::Request& request);
+    http::Response send_event(const http::Request& request);
+    http::Response get_endpoint(const http::Request& request);
+    http::Response patch_endpoint(const http::Request& request);
+    http::Response rotate(const http::Request& request);
+    http::Response list_people(const http::Request& request);
+    http::Response make_people(const http::Request& request);
+    http::Response list_alerts(const http::Request& request);
+    http::Response receive_alert(const http::Request& request);
+    http::Response clear_alerts(const http::Request& request);
+
+    std::shared_ptr<ClerkInstance> clerk_;
+    std::size_t users_;
+    bool with_events_;
+};
+
+// Whether a request may use /sim: its Host is this machine's, and so is its Origin if it has one. A
+// page in the developer's browser must not steer the simulator, by name tricks or otherwise.
+[[nodiscard]] bool from_this_machine(const http::Request& request);
+
+}  // namespace rollcall::sim

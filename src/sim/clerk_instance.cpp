@@ -1,0 +1,114 @@
+#include "sim/clerk_instance.hpp"
+
+#include "base/result.hpp"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <utility>
+
+namespace rollcall::sim {
+
+namespace {
+
+constexpr auto shape_count = static_cast<std::uint64_t>(Shape::count_);
+
+}  // namespace
+
+ClerkInstance::ClerkInstance(std::uint64_t seed, IdMaker::Counters made, std::size_t messages_max,
+                             double delivery_speed, ApiRateLimit limit, const Clock& time)
+    : clock(time),
+      ids(seed, std::move(made)),
+      faults(seed),
+      messages(messages_max, delivery_speed),
+      speed(delivery_speed),
+      rate_limiter(limit) {
+    // Of the seed alone, so that a continued instance keeps its id.
+    id = IdMaker(seed).make("ins_");
+}
+
+const ClerkUser& ClerkInstance::save(ClerkUser user, const Origin& origin) {
+    const auto* before = users.find(user.id);
+    const bool created = before == nullptr;
+    if (created) {
+        if (user.updated_at == 0) user.updated_at = now();
+    } else if (!faults.strikes(Fault::same_millisecond)) {
+        user.updated_at = std::max(now(), before->updated_at + 1);
+    }
+    const auto& saved = users.put(std::move(user));
+    publish({.type = created ? "user.created" : "user.updated",
+             .subject = saved.id,
+             .data = to_json(saved),
+             .origin = origin});
+    on_change();
+    return saved;
+}
+
+void ClerkInstance::remove(const std::string& user_id, const Origin& origin) {
+    const auto* user = users.find(user_id);
+    ensure(user != nullptr, "a user who is not there cannot be removed");
+    ClerkEvent event{.type = "user.deleted",
+                     .subject = user_id,
+                     .data = deleted_to_json(*user),
+                     .origin = origin};
+    users.erase(user_id);
+    publish(event);
+    on_change();
+}
+
+std::vector<std::string> ClerkInstance::populate(std::size_t count, const Shape* shape,
+                                                 bool with_events) {
+    // An hour apart, closer together when they would not fit into a year.
+    constexpr std::int64_t hour = 3'600'000;
+    constexpr std::int64_t year = 365 * 24 * hour;
+    const auto people = static_cast<std::int64_t>(std::max<std::size_t>(count, 1));
+    const std::int64_t step = std::min(hour, year / people);
+    const std::int64_t start = now() - step * people;
+    std::vector<std::string> made;
+    made.reserve(count);
+    while (made.size() < count) {
+        const auto number = people_made++;
+        const auto one = shape != nullptr ? *shape : static_cast<Shape>(number % shape_count);
+        const auto born = start + step * static_cast<std::int64_t>(made.size() + 1);
+        auto user = make_person(one, number, born, ids);
+        // A user made through the API may have taken the address: then the next number.
+        if (!users.conflict(user).empty()) continue;
+        made.push_back(user.id);
+        if (with_events) {
+            save(std::move(user), {});
+        } else {
+            users.put(std::move(user));
+        }
+    }
+    on_change();
+    return made;
+}
+
+const Message* ClerkInstance::publish(const ClerkEvent& event) {
+    const bool in_seconds = faults.strikes(Fault::seconds_timestamp);
+    return publish_raw(event.type, event.subject, envelope(event, id, clock.now(), in_seconds));
+}
+
+const Message* ClerkInstance::publish_raw(std::string type, std::string subject, std::string body) {
+    SendPlan plan;
+    plan.dropped = !endpoint.reachable() || faults.strikes(Fault::drop);
+    if (!plan.dropped) {
+        plan.duplicated = faults.strikes(Fault::duplicate);
+        if (faults.strikes(Fault::reorder)) {
+            plan.held = true;
+            plan.delay = faults.reorder();
+        } else if (faults.strikes(Fault::delay)) {
+            plan.delay = faults.up_to_delay();
+        }
+    }
+    Message message;
+    message.id = ids.make("msg_");
+    message.type = std::move(type);
+    message.subject = std::move(subject);
+    message.body = std::move(body);
+    message.created_at = now();
+    const auto* kept = messages.add(std::move(message), plan, clock.steady());
+    on_message();
+    return kept;
+}
+
+}  // namespace rollcall::sim
