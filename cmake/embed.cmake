@@ -1,5 +1,16 @@
 # Files that the binary carries. Every rule lists its inputs, so a changed file is never missed.
 
+# Target `generated`: all of them, for tools that read the sources without building them.
+add_custom_target(generated)
+
+function(rollcall_generated target out)
+  target_sources(${target} PRIVATE "${out}")
+  target_include_directories(${target} PUBLIC "${CMAKE_BINARY_DIR}/generated")
+  string(MAKE_C_IDENTIFIER "generated_${out}" name)
+  add_custom_target(${name} DEPENDS "${out}")
+  add_dependencies(generated ${name})
+endfunction()
+
 # rollcall_embed_sql(TARGET FILE): `-- name: claim` sections of FILE become constants of type
 # pg::Statement in <build>/generated/<folder>/sql.hpp, namespace rollcall::<folder>::sql.
 function(rollcall_embed_sql target folder file)
@@ -10,8 +21,7 @@ function(rollcall_embed_sql target folder file)
             -P ${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake
     DEPENDS "${file}" "${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake"
     VERBATIM)
-  target_sources(${target} PRIVATE "${out}")
-  target_include_directories(${target} PUBLIC "${CMAKE_BINARY_DIR}/generated")
+  rollcall_generated(${target} "${out}")
 endfunction()
 
 # rollcall_embed_files(TARGET HEADER NAMESPACE VARIABLE files…): a sorted array of {name, text}
@@ -25,6 +35,5 @@ function(rollcall_embed_files target header namespace variable)
             -DVARIABLE=${variable} -P ${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake
     DEPENDS ${ARGN} "${CMAKE_SOURCE_DIR}/cmake/embed_files.cmake"
     VERBATIM)
-  target_sources(${target} PRIVATE "${out}")
-  target_include_directories(${target} PUBLIC "${CMAKE_BINARY_DIR}/generated")
+  rollcall_generated(${target} "${out}")
 endfunction()

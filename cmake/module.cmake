@@ -1,5 +1,6 @@
 # rollcall_module(NAME USES lower… LIBRARIES …): src/NAME as one static library. A folder that holds
-# NAME.sql gets its statements as NAME/sql.hpp. tests/CMakeLists.txt makes NAME_test of its *_test.cpp.
+# NAME.sql gets its statements as NAME/sql.hpp. tests/CMakeLists.txt makes the program NAME_test of
+# its *_test.cpp.
 
 function(rollcall_module name)
   cmake_parse_arguments(ARG "" "" "USES;LIBRARIES" ${ARGN})
@@ -15,13 +16,7 @@ function(rollcall_module name)
   target_include_directories(rollcall_${name} PUBLIC "${CMAKE_SOURCE_DIR}/src")
   list(TRANSFORM ARG_USES PREPEND rollcall_)
   target_link_libraries(rollcall_${name} PUBLIC ${ARG_USES} ${ARG_LIBRARIES})
-  if(NOT name STREQUAL "base")
-    target_precompile_headers(rollcall_${name} REUSE_FROM rollcall_base)
-  else()
-    target_precompile_headers(rollcall_base PRIVATE "${CMAKE_SOURCE_DIR}/cmake/pch.hpp")
-  endif()
-  target_compile_options(rollcall_${name} PRIVATE
-      $<$<CXX_COMPILER_ID:Clang>:SHELL:-Xclang -fno-pch-timestamp>)
+  rollcall_pch(rollcall_${name})
   if(EXISTS "${CMAKE_SOURCE_DIR}/src/${name}/${name}.sql")
     rollcall_embed_sql(rollcall_${name} ${name} "${CMAKE_SOURCE_DIR}/src/${name}/${name}.sql")
   endif()
