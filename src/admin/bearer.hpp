@@ -1,0 +1,17 @@
+// `Authorization: Bearer <token>`, compared in constant time.
+#pragma once
+
+#include "base/secret.hpp"
+#include "http/router.hpp"
+
+namespace rollcall::admin {
+
+// True when the request carries exactly one Authorization field with that token. An empty `token`
+// is never matched.
+[[nodiscard]] bool authorized(const http::Request& request, const Secret& token);
+
+// `handler` behind the token: without a token set the route does not exist (404), without the right
+// one the answer is 401 with WWW-Authenticate.
+[[nodiscard]] http::Handler with_bearer(const Secret& token, http::Handler handler);
+
+}  // namespace rollcall::admin

@@ -1,0 +1,265 @@
+#include "cli/config.hpp"
+
+#include "http/client.hpp"
+#include "webhooks/signature.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+namespace rollcall::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Turns settings into a Config, and remembers the first thing that is wrong.
+class Reader {
+public:
+    explicit Reader(const Settings& settings) : settings_(settings) {}
+
+    Result<Config> read(const Needs& needs) {
+        read_serve();
+        read_log();
+        read_database(needs);
+        read_clerk();
+        read_webhooks();
+        read_users();
+        read_jobs();
+        read_needs(needs);
+        if (error_) return std::unexpected(*error_);
+        return std::move(config_);
+    }
+
+private:
+    void refuse(std::string_view key, std::string_view message) {
+        if (!error_) error_ = settings_.error(key, message);
+    }
+
+    int whole(std::string_view key, std::int64_t low, std::int64_t high) {
+        const std::int64_t value = settings_.integer(key);
+        if (value < low || value > high) {
+            refuse(key, fmt::format("must be between {} and {}", low, high));
+        }
+        return static_cast<int>(std::clamp(value, low, high));
+    }
+
+    double amount(std::string_view key) {
+        const double value = settings_.number(key);
+        if (!(value >= 0)) refuse(key, "must not be negative");
+        return value;
+    }
+
+    milliseconds time(std::string_view key, milliseconds low, milliseconds high) {
+        const milliseconds value = settings_.duration(key);
+        if (value < low || value > high) {
+            refuse(key, fmt::format("must be between {} ms and {} ms", low.count(), high.count()));
+        }
+        return value;
+    }
+
+    void read_serve() {
+        const std::string mode = settings_.text("serve.mode");
+        if (mode == "webhook") {
+            config_.mode = Mode::webhook;
+        } else if (mode != "hybrid") {
+            refuse("serve.mode", "must be hybrid or webhook");
+        }
+        for (const std::string& role : settings_.list("serve.roles")) {
+            if (role == "ingest") {
+                config_.roles.ingest = true;
+            } else if (role == "worker") {
+                config_.roles.worker = true;
+            } else if (role == "scheduler") {
+                config_.roles.scheduler = true;
+            } else {
+                refuse("serve.roles", "must be of ingest, worker, scheduler");
+            }
+        }
+        if (settings_.list("serve.roles").empty()) refuse("serve.roles", "must not be empty");
+        using namespace std::chrono_literals;
+        config_.shutdown_delay = time("serve.shutdown_delay", 0ms, 5min);
+        config_.drain_timeout = time("serve.drain_timeout", 100ms, 1h);
+        config_.public_listener.listen = settings_.text("serve.listen");
+        config_.public_listener.name = "public";
+        config_.admin_listener.listen = settings_.text("admin.listen");
+        config_.admin_listener.name = "admin";
+        config_.admin_token = Secret(settings_.text("admin.token"));
+        config_.cron_secret = Secret(settings_.text("cron.secret"));
+        config_.cron_time_limit = time("cron.time_limit", 100ms, 15min);
+    }
+
+    void read_log() {
+        const std::string level = settings_.text("log.level");
+        if (level == "debug")
+            config_.log_level = log::Level::debug;
+        else if (level == "info")
+            config_.log_level = log::Level::info;
+        else if (level == "warn")
+            config_.log_level = log::Level::warn;
+        else if (level == "error")
+            config_.log_level = log::Level::error;
+        else
+            refuse("log.level", "must be debug, info, warn or error");
+        const std::string format = settings_.text("log.format");
+        if (format == "json")
+            config_.log_format = log::Format::json;
+        else if (format == "text")
+            config_.log_format = log::Format::text;
+        else if (format != "automatic")
+            refuse("log.format", "must be automatic, json or text");
+    }
+
+    void read_database(const Needs& needs) {
+        using namespace std::chrono_literals;
+        config_.database.url = Secret(settings_.text("database.url"));
+        if ((needs.database || needs.serve) && config_.database.url.empty()) {
+            refuse("database.url", "is missing: set DATABASE_URL");
+        }
+        config_.database.prepared_statements = settings_.boolean("database.prepared_statements");
+        config_.database.connect_timeout = time("database.connect_timeout", 100ms, 1min);
+        config_.database.statement_timeout = time("database.statement_timeout", 100ms, 1h);
+        config_.connections_max = whole("database.connections_max", 6, 1000);
+    }
+
+    void read_clerk() {
+        using namespace std::chrono_literals;
+        for (const std::string& secret : settings_.list("clerk.webhook_secret")) {
+            config_.webhook_secrets += (config_.webhook_secrets.empty() ? "" : " ") + secret;
+        }
+        if (!config_.webhook_secrets.empty()) {
+            const auto secrets = webhooks::SigningSecrets::parse(config_.webhook_secrets);
+            if (!secrets) refuse("clerk.webhook_secret", secrets.error().message);
+        }
+        config_.clerk.secret_key = Secret(settings_.text("clerk.secret_key"));
+        const auto key = config_.clerk.secret_key.reveal();
+        if (!key.empty() && !key.starts_with("sk_live_") && !key.starts_with("sk_test_")) {
+            refuse("clerk.secret_key", "must start with sk_live_ or sk_test_");
+        }
+        config_.clerk.url = settings_.text("clerk.api_url");
+        while (config_.clerk.url.ends_with('/')) config_.clerk.url.pop_back();
+        if (config_.clerk.url.ends_with("/v1")) {
+            refuse("clerk.api_url", "must not end in /v1: it is added, as in Clerk's own SDK");
+        }
+        if (auto url = http::check_upstream_url(config_.clerk.url); !url) {
+            refuse("clerk.api_url", url.error().message);
+        }
+        config_.clerk.timeout = time("clerk.timeout", 100ms, 1min);
+    }
+
+    void read_webhooks() {
+        using namespace std::chrono_literals;
+        auto& w = config_.webhooks;
+        w.body_bytes_max = settings_.size("webhooks.body_max");
+        config_.public_listener.body_bytes_max = w.body_bytes_max;
+        w.batch_max = static_cast<std::size_t>(whole("webhooks.batch_max", 1, 1000));
+        w.lanes = static_cast<std::size_t>(whole("webhooks.lanes", 1, 16));
+        w.waiting_max = static_cast<std::size_t>(whole("webhooks.waiting_max", 1, 1'000'000));
+        w.answer_timeout = time("webhooks.answer_timeout", 50ms, 10s);
+        w.failures_per_minute = amount("webhooks.failures_per_minute");
+        w.failures_burst = amount("webhooks.failures_burst");
+        w.failure_addresses_max =
+            static_cast<std::size_t>(whole("webhooks.failure_addresses_max", 1, 10'000'000));
+        w.deliveries_per_second = amount("webhooks.deliveries_per_second");
+        w.deliveries_burst = amount("webhooks.deliveries_burst");
+        w.record_interval = time("webhooks.record_interval", 100ms, 10min);
+        w.record_retention = std::chrono::duration_cast<std::chrono::hours>(
+            time("webhooks.keep_record", 1h, 24h * 3650));
+    }
+
+    void read_users();
+    void read_jobs();
+
+    void read_needs(const Needs& needs) {
+        const int lanes = static_cast<int>(config_.webhooks.lanes) + config_.work.lanes;
+        if (config_.connections_max < lanes + 2) {
+            refuse("database.connections_max",
+                   fmt::format("must be at least {}: webhooks.lanes, jobs.lanes and 2 more",
+                               lanes + 2));
+        }
+        if (!needs.serve) return;
+        if (config_.roles.ingest && config_.webhook_secrets.empty()) {
+            refuse("clerk.webhook_secret", "is missing: set CLERK_WEBHOOK_SECRET");
+        }
+        if (config_.mode == Mode::hybrid && config_.clerk.secret_key.empty()) {
+            refuse("clerk.secret_key",
+                   "is missing: set CLERK_SECRET_KEY, or ROLLCALL_MODE=webhook to do without it");
+        }
+    }
+
+    const Settings& settings_;
+    Config config_;
+    std::optional<Error> error_;
+};
+
+void Reader::read_users() {
+    auto& users = config_.users;
+    users.table = settings_.text("users.table");
+    users.id = settings_.text("users.id_column");
+    users.clerk_id = settings_.text("users.clerk_id_column");
+    users.email = settings_.text("users.email_column");
+    users.name = settings_.text("users.name_column");
+    users.role = settings_.text("users.role_column");
+    users.created_at = settings_.list("users.created_at_columns");
+    users.updated_at = settings_.list("users.updated_at_columns");
+    users.deleted_at = settings_.text("users.deleted_at_column");
+    users.roles = settings_.list("users.roles");
+    users.default_role = settings_.text("users.default_role");
+    const auto mode = directory::parse_delete_mode(settings_.text("users.delete"));
+    if (!mode) refuse("users.delete", "must be soft or hard");
+    users.delete_mode = mode.value_or(directory::DeleteMode::soft);
+    if (const auto table = directory::parse_table_name(users.table); !table) {
+        refuse("users.table", table.error().message);
+    } else if (const auto sound = directory::check(users); !sound) {
+        refuse("users.table", sound.error().message);
+    }
+}
+
+void Reader::read_jobs() {
+    using namespace std::chrono_literals;
+    auto& work = config_.work;
+    work.batch = whole("jobs.batch", 1, 10'000);
+    work.lanes = whole("jobs.lanes", 1, 16);
+    work.concurrency = whole("jobs.concurrency", 1, 1000);
+    work.lease = time("jobs.lease", 1s, 15s);
+    work.poll_interval = time("jobs.poll_interval", 10ms, 1min);
+    work.retry.attempts_max = whole("jobs.max_attempts", 1, 1000);
+    work.retry.backoff = {time("jobs.backoff_base", 1ms, 2s), time("jobs.backoff_max", 1ms, 24h)};
+    if (work.retry.backoff.max < work.retry.backoff.base) {
+        refuse("jobs.backoff_max", "must not be shorter than jobs.backoff_base");
+    }
+    auto& chores = config_.chores;
+    chores.attempts_max = work.retry.attempts_max;
+    constexpr auto longest = 24h * 3650;
+    chores.keep_completed = time("jobs.keep_completed", 1s, longest);
+    chores.keep_failed = time("jobs.keep_failed", 1s, longest);
+    chores.keep_cancelled = time("jobs.keep_cancelled", 1s, longest);
+    chores.keep_personal_completed = time("jobs.blank_completed", 1s, longest);
+    chores.keep_personal_failed = time("jobs.blank_failed", 1s, longest);
+}
+
+}  // namespace
+
+Result<Settings> load_settings(const Globals& globals, std::map<std::string, std::string> flags) {
+    return Settings::load({globals.config_file, std::move(flags),
+                           [](const std::string& name) -> std::optional<std::string> {
+                               const char* value = std::getenv(name.c_str());
+                               if (value == nullptr) return {};
+                               return value;
+                           }});
+}
+
+Result<Config> make_config(const Settings& settings, const Needs& needs) {
+    return Reader(settings).read(needs);
+}
+
+Result<Config> load_config(const Globals& globals, std::map<std::string, std::string> flags,
+                           const Needs& needs) {
+    const auto settings = load_settings(globals, std::move(flags));
+    if (!settings) return std::unexpected(settings.error());
+    auto config = make_config(*settings, needs);
+    if (config) log::configure(config->log_level, config->log_format);
+    return config;
+}
+
+}  // namespace rollcall::cli

@@ -1,0 +1,192 @@
+#include "cli/dev_session.hpp"
+
+#include "cli/commands.hpp"
+#include "cli/migrate.hpp"
+#include "cli/one_shot.hpp"
+#include "cli/service.hpp"
+#include "cli/signals.hpp"
+#include "directory/row_view.hpp"
+
+#include <fmt/format.h>
+#include <boost/asio/ip/tcp.hpp>
+
+namespace rollcall::cli {
+namespace {
+
+// Rows that are looked up for the account at the same time; of a flood only the ids are told.
+constexpr int lookups_max = 32;
+
+// Tells what happens, and notices the first row.
+class Watch {
+public:
+    Watch(asio::io_context& loop, const Config& config, const Account& account)
+        : loop_(loop),
+          account_(account),
+          pool_(loop.get_executor(), "dev", 2, config.database, metrics_),
+          rows_(config.users) {}
+
+    [[nodiscard]] Observers observers() {
+        return {.stored = [this](const jobs::NewJob& job,
+                                 const jobs::Enqueued& stored) { tell_event(job, stored); },
+                .changed = [this](std::string_view, std::string_view clerk_id,
+                                  directory::Outcome outcome) { tell_row(clerk_id, outcome); }};
+    }
+
+    void on_first_row(std::function<void()> handler) { on_first_row_ = std::move(handler); }
+
+    // A second start has rows already: one of `clerk_ids` that is there is shown.
+    Task<> greet(std::vector<std::string> clerk_ids) {
+        for (const std::string& clerk_id : clerk_ids) {
+            if (co_await rows_.find(pool_, clerk_id)) {
+                co_await show(clerk_id, "kept");
+                co_return;
+            }
+        }
+    }
+
+    Task<> stop() { co_await pool_.stop(); }
+
+private:
+    void tell_event(const jobs::NewJob& job, const jobs::Enqueued& stored) const {
+        account_.event(
+            job.kind, job.subject.value_or("-"),
+            stored.duplicate ? "seen before, same job " + stored.id : "stored as job " + stored.id);
+    }
+
+    void tell_row(std::string_view clerk_id, directory::Outcome outcome) {
+        if (lookups_ >= lookups_max) return account_.row(clerk_id, to_string(outcome));
+        spawn(loop_.get_executor(), "show_row",
+              show(std::string(clerk_id), std::string(to_string(outcome))));
+    }
+
+    Task<> show(std::string clerk_id, std::string what) {
+        ++lookups_;
+        const auto row = co_await rows_.find(pool_, clerk_id);
+        --lookups_;
+        if (!row) {
+            account_.row(clerk_id, what + ", no row");
+            co_return;
+        }
+        account_.row(clerk_id, fmt::format("{}: {} | {} | {}{}", what,
+                                           row->email.empty() ? "no e-mail" : row->email,
+                                           row->name.empty() ? "no name" : row->name, row->role,
+                                           row->deleted ? " | deleted" : ""));
+        if (row->deleted || std::exchange(seen_first_, true)) co_return;
+        account_.heading(
+            fmt::format("first synced user visible: {} is public.users id {}", clerk_id, row->id));
+        if (on_first_row_) on_first_row_();
+    }
+
+    asio::io_context& loop_;
+    const Account& account_;
+    MetricsRegistry metrics_;
+    pg::Pool pool_;
+    directory::RowView rows_;
+    std::function<void()> on_first_row_;
+    int lookups_ = 0;
+    bool seen_first_ = false;
+};
+
+// A default port that somebody else has gives way to any free one; a port that was asked for does
+// not.
+void free_if_taken(const Settings& settings, std::string_view key, http::ServerConfig& listener) {
+    if (settings.get(key).source != "default") return;
+    const auto colon = listener.listen.rfind(':');
+    boost::system::error_code error;
+    asio::io_context probe(1);
+    asio::ip::tcp::acceptor acceptor(probe);
+    const auto address = asio::ip::make_address(listener.listen.substr(0, colon), error);
+    const auto port = static_cast<unsigned short>(std::stoi(listener.listen.substr(colon + 1)));
+    acceptor.open(asio::ip::tcp::v4(), error);
+    acceptor.set_option(asio::socket_base::reuse_address(true), error);
+    acceptor.bind({address, port}, error);
+    if (error) listener.listen = listener.listen.substr(0, colon) + ":0";
+}
+
+int migrate_database(const Config& config) {
+    return run_once(config, [&](pg::Pool& pool) -> Task<int> {
+        const auto outcome = co_await run_migrations(pool, config.users, {}, /*dry_run=*/false);
+        co_return outcome ? exit_ok : report(outcome.error());
+    });
+}
+
+void tell_where_to_look(const Account& account, const Service& service,
+                        const sim::ClerkSimulator& clerk, const std::string& secret_key) {
+    const std::string service_url = fmt::format("http://127.0.0.1:{}", service.public_port());
+    const std::string admin_url = fmt::format("http://127.0.0.1:{}", service.admin_port());
+    account.line("service", service_url + "/webhooks/clerk");
+    account.line("Clerk", clerk.url() + "  (simulated; docs/simulator.md)");
+    account.line("metrics", admin_url + "/metrics");
+    account.line("status",
+                 fmt::format("curl -H 'Authorization: Bearer dev' {}/statusz", admin_url));
+    account.line("try", fmt::format("curl -X POST {}/v1/users -H 'Authorization: Bearer {}' "
+                                    "-H 'Content-Type: application/json' "
+                                    "-d '{{\"email_address\":[\"ada@example.com\"],"
+                                    "\"first_name\":\"Ada\",\"last_name\":\"Lovelace\"}}'",
+                                    clerk.url(), secret_key));
+    account.line("stop", "Ctrl-C");
+    account.heading("what happens");
+}
+
+// A port that is free now, so that the service knows where Clerk will be before Clerk starts.
+std::string with_free_port(const std::string& listen) {
+    if (!listen.ends_with(":0")) return listen;
+    asio::io_context probe(1);
+    const asio::ip::tcp::acceptor acceptor(probe, {asio::ip::make_address("127.0.0.1"), 0});
+    return fmt::format("127.0.0.1:{}", acceptor.local_endpoint().port());
+}
+
+std::vector<std::string> ids_of(const sim::ClerkSimulator& clerk) {
+    std::vector<std::string> ids;
+    clerk.instance().users.for_each([&](const sim::ClerkUser& user) {
+        if (ids.size() < lookups_max) ids.push_back(user.id);
+    });
+    return ids;
+}
+
+}  // namespace
+
+int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig sim,
+                    const Account& account, bool once) {
+    free_if_taken(settings, "serve.listen", config.public_listener);
+    free_if_taken(settings, "admin.listen", config.admin_listener);
+    if (const int code = migrate_database(config); code != exit_ok) return code;
+
+    asio::io_context loop(1);
+    const auto executor = loop.get_executor();
+    const std::string secret_key = sim.secret_key;
+    sim.listen = with_free_port(sim.listen);
+    config.clerk.url = "http://" + sim.listen;
+
+    Watch watch(loop, config, account);
+    Service service(executor, std::move(settings), std::move(config), watch.observers());
+    if (auto started = service.start(); !started) return report(started.error());
+    sim.webhook_url = fmt::format("http://127.0.0.1:{}/webhooks/clerk", service.public_port());
+    MetricsRegistry sim_metrics;
+    sim::ClerkSimulator clerk(executor, std::move(sim), http::make_server_metrics(sim_metrics));
+    if (auto started = clerk.start(); !started) return report(started.error());
+
+    const auto stop = [&] {
+        spawn(executor, "stop_session",
+              [](Watch& seen, Service& served, sim::ClerkSimulator& simulated,
+                 asio::io_context& ending) -> Task<> {
+                  co_await simulated.drain(std::chrono::seconds(1));
+                  co_await served.drain();
+                  co_await seen.stop();
+                  ending.stop();
+              }(watch, service, clerk, loop));
+    };
+    Signals signals(executor);
+    signals.on_stop([&] {
+        account.heading("stopping");
+        stop();
+    });
+    signals.on_second_stop([&] { loop.stop(); });
+    if (once) watch.on_first_row(stop);
+    tell_where_to_look(account, service, clerk, secret_key);
+    spawn(executor, "greet", watch.greet(ids_of(clerk)));
+    loop.run();
+    return exit_ok;
+}
+
+}  // namespace rollcall::cli

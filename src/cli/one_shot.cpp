@@ -1,0 +1,41 @@
+#include "cli/one_shot.hpp"
+
+#include <exception>
+
+#include <boost/asio/co_spawn.hpp>
+
+namespace rollcall::cli {
+
+int run_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& work) {
+    asio::io_context loop(1);
+    MetricsRegistry metrics;
+    pg::DatabaseConfig database = config.database;
+    database.application_name = "rollcall-cli";
+    pg::Pool pool(loop.get_executor(), "cli", 2, database, metrics);
+    int exit_code = exit_found;
+    std::exception_ptr trouble;
+    asio::co_spawn(
+        loop.get_executor(),
+        [](pg::Pool& used, const std::function<Task<int>(pg::Pool&)>& job) -> Task<int> {
+            const int code = co_await job(used);
+            co_await used.stop();
+            co_return code;
+        }(pool, work),
+        [&](std::exception_ptr error, int code) {
+            trouble = error;
+            exit_code = code;
+            loop.stop();
+        });
+    loop.run();
+    if (!trouble) return exit_code;
+    // The edge of the program: an exception becomes an exit code here.
+    try {
+        std::rethrow_exception(trouble);
+    } catch (const Unavailable& error) {
+        return report({ErrorCode::unavailable, error.what()});
+    } catch (const std::exception& error) {
+        return report({ErrorCode::internal, error.what()});
+    }
+}
+
+}  // namespace rollcall::cli

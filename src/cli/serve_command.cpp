@@ -1,0 +1,77 @@
+// rollcall serve: runs the service until SIGTERM or SIGINT, which drain it; a second one ends it at
+// once. SIGHUP reads the configuration again and keeps the old one when the new one is refused.
+#include "base/log.hpp"
+#include "cli/commands.hpp"
+#include "cli/config.hpp"
+#include "cli/service.hpp"
+#include "cli/signals.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <memory>
+
+namespace rollcall::cli {
+namespace {
+
+using Flags = std::map<std::string, std::string>;
+
+constexpr Needs serve_needs{.database = true, .serve = true};
+
+void reload(Service& service, const Globals& globals, const Flags& flags) {
+    auto settings = load_settings(globals, flags);
+    if (!settings) return service.reload_failed(settings.error());
+    auto config = make_config(*settings, serve_needs);
+    if (!config) return service.reload_failed(config.error());
+    service.reload(std::move(*settings), *config);
+}
+
+int serve(const Globals& globals, const Flags& flags) {
+    auto settings = load_settings(globals, flags);
+    if (!settings) return report(settings.error());
+    auto config = make_config(*settings, serve_needs);
+    if (!config) return report(config.error());
+    log::configure(config->log_level, config->log_format);
+
+    asio::io_context loop(1);
+    Service service(loop.get_executor(), std::move(*settings), std::move(*config));
+    if (auto started = service.start(); !started) return report(started.error());
+
+    Signals signals(loop.get_executor());
+    signals.on_reload([&] { reload(service, globals, flags); });
+    signals.on_stop([&] {
+        spawn(loop.get_executor(), "drain",
+              [](Service& draining, asio::io_context& ending) -> Task<> {
+                  co_await draining.drain();
+                  ending.stop();
+              }(service, loop));
+    });
+    signals.on_second_stop([&] { loop.stop(); });
+    loop.run();
+    return exit_ok;
+}
+
+}  // namespace
+
+void add_serve_command(CLI::App& app, const Globals& globals, int& exit_code) {
+    auto* command = app.add_subcommand(
+        "serve",
+        "Runs the service. Needs DATABASE_URL, CLERK_WEBHOOK_SECRET and, but in mode webhook, "
+        "CLERK_SECRET_KEY; the schema comes from `rollcall migrate`. SIGTERM drains, SIGHUP "
+        "reloads");
+    const auto flags = std::make_shared<Flags>();
+    command->add_option_function<std::string>(
+        "--listen", [flags](const std::string& v) { (*flags)["serve.listen"] = v; },
+        "Public listener, address:port");
+    command->add_option_function<std::string>(
+        "--admin-listen", [flags](const std::string& v) { (*flags)["admin.listen"] = v; },
+        "Admin listener, address:port");
+    command->add_option_function<std::string>(
+        "--mode", [flags](const std::string& v) { (*flags)["serve.mode"] = v; },
+        "hybrid or webhook");
+    command->add_option_function<std::string>(
+        "--roles", [flags](const std::string& v) { (*flags)["serve.roles"] = v; },
+        "ingest, worker, scheduler; separated by spaces");
+    command->callback([flags, &globals, &exit_code] { exit_code = serve(globals, *flags); });
+}
+
+}  // namespace rollcall::cli

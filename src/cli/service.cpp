@@ -1,0 +1,410 @@
+#include "cli/service.hpp"
+
+#include "admin/bearer.hpp"
+#include "admin/cron.hpp"
+#include "admin/health.hpp"
+#include "admin/status.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+#include "clerk/backend_api.hpp"
+#include "cli/migrations.hpp"
+#include "cli/version.hpp"
+#include "directory/directory.hpp"
+#include "http/client.hpp"
+#include "http/server.hpp"
+#include "jobs/chores.hpp"
+#include "jobs/metrics.hpp"
+#include "jobs/queue.hpp"
+#include "jobs/queue_admin.hpp"
+#include "jobs/work_loop.hpp"
+#include "jobs/worker.hpp"
+#include "pg/listener.hpp"
+#include "pg/migrator.hpp"
+#include "pg/notifier.hpp"
+#include "pg/pool.hpp"
+#include "sync/apply_user.hpp"
+#include "sync/refresh.hpp"
+#include "webhooks/delivery_log.hpp"
+#include "webhooks/endpoint.hpp"
+#include "webhooks/intake.hpp"
+
+#include <fmt/format.h>
+
+namespace rollcall::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::string_view wake_channel = "rollcall_jobs";
+constexpr milliseconds notify_interval{50};
+constexpr milliseconds open_retry_interval{2'000};
+// How long a connection may have been silent for /readyz to believe in it.
+constexpr milliseconds healthy_age{10'000};
+constexpr int prune_rows_max = 10'000;
+
+// The webhook's pool fails fast: the sender must hear 503 within two seconds.
+pg::DatabaseConfig impatient(pg::DatabaseConfig database, milliseconds answer_timeout) {
+    database.connect_timeout = std::min(database.connect_timeout, answer_timeout);
+    database.acquire_timeout = std::min(database.acquire_timeout, answer_timeout);
+    database.statement_timeout = std::min(database.statement_timeout, 5 * answer_timeout);
+    return database;
+}
+
+jobs::ChoresConfig chores_of(const Config& config, std::string holder) {
+    jobs::ChoresConfig chores = config.chores;
+    chores.holder = std::move(holder);
+    return chores;
+}
+
+webhooks::SigningSecrets secrets_of(const Config& config) {
+    if (config.webhook_secrets.empty()) return {};
+    auto secrets = webhooks::SigningSecrets::parse(config.webhook_secrets);
+    ensure(secrets.has_value(), "make_config() has checked the webhook secrets");
+    return std::move(*secrets);
+}
+
+webhooks::RoleRules roles_of(const Config& config) {
+    return {config.users.roles, config.users.default_role};
+}
+
+}  // namespace
+
+struct Service::Parts {
+    Parts(Executor executor, Settings given_settings, Config given, Observers given_observers);
+
+    // Neighbours and what they share.
+    Executor executor;
+    Settings settings;
+    Config config;
+    Observers observers;
+    MetricsRegistry metrics;
+    Random random;
+    std::string name = jobs::worker_name(random);
+    pg::Pool intake_pool;  // bulkheads: webhooks, workers and the rest never take each other's
+    pg::Pool work_pool;
+    pg::Pool pool;
+    http::Client client;
+    std::unique_ptr<clerk::HttpBackendApi> clerk;  // null without a secret key
+
+    // The queue and who works on it.
+    jobs::Metrics job_metrics{metrics};
+    jobs::JobQueue intake_queue{intake_pool};
+    jobs::JobQueue queue{pool};
+    jobs::QueueAdmin queue_admin{pool};
+    jobs::Worker worker;
+    jobs::Chores chores;
+    pg::Notifier notifier;
+    pg::Listener listener;
+    std::unique_ptr<directory::Directory> directory;  // once the schema is there
+    std::unique_ptr<sync::ApplyUser> apply_user;
+    std::unique_ptr<sync::Refresh> refresh;
+    std::unique_ptr<jobs::WorkLoop> apply_loop;
+    jobs::WorkLoop opening;
+
+    // The webhook door.
+    webhooks::DeliveryLog deliveries;
+    webhooks::Intake intake;
+    webhooks::Endpoint endpoint;
+    jobs::WorkLoop delivery_record;
+    jobs::WorkLoop delivery_pruning;
+
+    // What is seen from outside.
+    admin::Health health;
+    admin::Status status;
+    http::Router public_router;
+    http::Router admin_router;
+    std::shared_ptr<http::ServerMetrics> server_metrics;
+    http::Server public_server;
+    http::Server admin_server;
+    prometheus::Gauge& reload_successful;
+    prometheus::Gauge& reload_time;
+    bool listening = false;
+
+    void add_routes();
+    Duration poll_interval() const;
+    Task<Result<std::vector<jobs::Enqueued>>> enqueue(std::span<const jobs::NewJob> batch);
+    Task<int> open_directory();
+    Task<int> work_off();
+    void start_workers();
+    void wake();
+    Task<std::string> queue_status();
+    Task<> drain();
+};
+
+Service::Parts::Parts(Executor given_executor, Settings given_settings, Config given,
+                      Observers given_observers)
+    : executor(given_executor),
+      settings(std::move(given_settings)),
+      config(std::move(given)),
+      observers(std::move(given_observers)),
+      intake_pool(executor, "intake", static_cast<int>(config.webhooks.lanes),
+                  impatient(config.database, config.webhooks.answer_timeout), metrics),
+      work_pool(executor, "work", config.work.lanes, config.database, metrics),
+      pool(executor, "general",
+           config.connections_max - config.work.lanes - static_cast<int>(config.webhooks.lanes),
+           config.database, metrics),
+      client(executor, {.user_agent = fmt::format("rollcall/{}", version())}),
+      worker(executor, queue,
+             {.name = name,
+              .capacity = config.work.concurrency,
+              .lease = config.work.lease,
+              .retry = config.work.retry,
+              .poll_interval = [this] { return poll_interval(); }},
+             job_metrics),
+      chores(executor, pool, chores_of(config, name), job_metrics),
+      notifier(executor, pool, std::string(wake_channel), notify_interval),
+      listener(executor, config.database, std::string(wake_channel),
+               [this](std::string_view) { wake(); }),
+      opening(executor,
+              {.name = "open_directory", .poll_interval = [] { return open_retry_interval; }},
+              [this] { return open_directory(); }),
+      deliveries(pool, real_clock(), config.webhooks),
+      intake(
+          executor, config.webhooks,
+          [this](std::span<const jobs::NewJob> batch) { return enqueue(batch); }, metrics),
+      endpoint(config.webhooks, secrets_of(config), roles_of(config),
+               {intake, deliveries, real_clock(), random, metrics}),
+      delivery_record(executor,
+                      {.name = "delivery_record",
+                       .full_pass = 2,
+                       .poll_interval = [this] { return config.webhooks.record_interval; }},
+                      [this]() -> Task<int> {
+                          if (directory != nullptr) co_await deliveries.flush();
+                          co_return 0;
+                      }),
+      delivery_pruning(executor,
+                       {.name = "delivery_pruning",
+                        .full_pass = prune_rows_max,
+                        .poll_interval = [] { return std::chrono::hours(1); }},
+                       [this]() -> Task<int> {
+                           if (directory == nullptr) co_return 0;
+                           co_return static_cast<int>(co_await webhooks::prune_deliveries(
+                               pool, config.webhooks.record_retention, prune_rows_max));
+                       }),
+      server_metrics(http::make_server_metrics(metrics)),
+      public_server(executor, config.public_listener, public_router, server_metrics),
+      admin_server(executor, config.admin_listener, admin_router, server_metrics),
+      reload_successful(metrics
+                            .gauge("rollcall_config_last_reload_successful",
+                                   "1 when the last reload of the configuration was taken")
+                            .Add({})),
+      reload_time(metrics
+                      .gauge("rollcall_config_last_reload_success_timestamp_seconds",
+                             "When the configuration was last taken")
+                      .Add({})) {
+    if (!config.clerk.secret_key.empty()) {
+        clerk = std::make_unique<clerk::HttpBackendApi>(client, config.clerk);
+    }
+    metrics.gauge("rollcall_build_info", "What this binary is; always 1")
+        .Add({{"version", std::string(version())}, {"commit", std::string(commit())}})
+        .Set(1);
+    reload_successful.Set(1);
+    reload_time.SetToCurrentTime();
+    add_routes();
+}
+
+void Service::Parts::add_routes() {
+    health.add("database", [this] { return pool.healthy(healthy_age); });
+    health.add("schema", [this]() -> Task<bool> { co_return directory != nullptr; });
+    if (config.roles.ingest) endpoint.add_routes(public_router);
+    admin::add_process_jobs_route(public_router, config.cron_secret, [this] { return work_off(); });
+    health.add_routes(public_router);
+    health.add_routes(admin_router);
+    admin::add_metrics_route(admin_router, metrics);
+    status.add("version", []() -> Task<std::string> { co_return json_string(version()); });
+    status.add("commit", []() -> Task<std::string> { co_return json_string(commit()); });
+    status.add("mode", [this]() -> Task<std::string> {
+        co_return json_string(settings.text("serve.mode"));
+    });
+    status.add("roles", [this]() -> Task<std::string> {
+        co_return json_string(settings.get("serve.roles").text);
+    });
+    status.add("instance", [this]() -> Task<std::string> { co_return json_string(name); });
+    status.add("ready", [this]() -> Task<std::string> {
+        co_return directory != nullptr&& co_await pool.healthy(healthy_age) ? "true" : "false";
+    });
+    status.add("listening", [this]() -> Task<std::string> {
+        co_return listener.listening() ? "true" : "false";
+    });
+    status.add("queue", [this] { return queue_status(); });
+    status.add_routes(admin_router, config.admin_token);
+}
+
+// Where notifications arrive a second is enough; through a pooler they may not.
+Duration Service::Parts::poll_interval() const {
+    return listener.listening()
+               ? std::max<Duration>(config.work.poll_interval, std::chrono::seconds(1))
+               : config.work.poll_interval;
+}
+
+Task<Result<std::vector<jobs::Enqueued>>> Service::Parts::enqueue(
+    std::span<const jobs::NewJob> batch) {
+    auto stored = co_await intake_queue.enqueue(batch);
+    if (!stored) co_return stored;
+    wake();
+    notifier.notify();
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        if (!(*stored)[i].duplicate) {
+            job_metrics.enqueued(batch[i].kind, jobs::Metrics::Source::webhook);
+        }
+        if (observers.stored) observers.stored(batch[i], (*stored)[i]);
+    }
+    co_return stored;
+}
+
+void Service::Parts::wake() {
+    if (apply_loop != nullptr) apply_loop->wake();
+    if (config.roles.worker) worker.wake();
+}
+
+// A pass of the loop `opening`: does nothing once the directory is open.
+Task<int> Service::Parts::open_directory() {
+    if (directory != nullptr) co_return 0;
+    pg::Migrator migrator(pool, migrations());
+    const auto current = co_await migrator.up_to_date();
+    if (!current || !*current) {
+        log::warn("schema_not_ready",
+                  {{"message", current ? "run: rollcall migrate" : current.error().message}});
+        co_return 0;
+    }
+    auto opened = co_await directory::Directory::open(
+        pool, {.columns = config.users, .batch = config.work.batch, .can_ask = clerk != nullptr});
+    if (!opened) {
+        log::error("users_table_not_usable", {{"message", opened.error().message}});
+        co_return 0;
+    }
+    directory = std::move(*opened);
+    apply_user = std::make_unique<sync::ApplyUser>(
+        work_pool, *directory, clerk.get(), config.work.retry,
+        sync::ApplyConfig{config.work.batch, config.work.lanes}, job_metrics);
+    if (observers.changed) apply_user->observe(observers.changed);
+    if (clerk != nullptr) {
+        refresh = std::make_unique<sync::Refresh>(pool, *directory, *clerk);
+        if (observers.changed) refresh->observe(observers.changed);
+        worker.handle(std::string(jobs::refresh_user),
+                      [this](const jobs::Job& job) { return refresh->handle(job); });
+    }
+    log::info("directory_open", {{"table", config.users.table}});
+    start_workers();
+    co_return 0;
+}
+
+void Service::Parts::start_workers() {
+    if (config.roles.worker) {
+        apply_loop = std::make_unique<jobs::WorkLoop>(
+            executor,
+            jobs::WorkLoopConfig{.name = "apply_user",
+                                 .lanes = config.work.lanes,
+                                 .poll_interval = [this] { return poll_interval(); },
+                                 .busy = &job_metrics.workers_busy(jobs::queue_users)},
+            [this] { return apply_user->run_once(); });
+        job_metrics.workers(jobs::queue_users).Set(config.work.lanes);
+        apply_loop->start();
+        worker.start();
+    }
+    if (config.roles.scheduler) chores.start();
+}
+
+// For platforms that only have a scheduler: everything that is due, within the time limit.
+Task<int> Service::Parts::work_off() {
+    if (apply_user == nullptr) throw Unavailable("the schema is not ready");
+    const auto end = std::chrono::steady_clock::now() + config.cron_time_limit;
+    int worked = co_await chores.rescue();
+    while (std::chrono::steady_clock::now() < end) {
+        const int applied = co_await apply_user->run_once();
+        const int left = co_await worker.run_due(std::chrono::duration_cast<milliseconds>(
+            std::max<Duration>(end - std::chrono::steady_clock::now(), milliseconds(1))));
+        if (applied + left == 0) break;
+        worked += applied + left;
+    }
+    co_return worked;
+}
+
+Task<std::string> Service::Parts::queue_status() {
+    if (directory == nullptr || !co_await pool.healthy(healthy_age)) co_return "null";
+    std::string out = "[";
+    for (const jobs::QueueCount& count : co_await queue_admin.stats()) {
+        out += fmt::format(R"({}{{"kind":{},"status":{},"jobs":{},"due":{},"oldest_at":{}}})",
+                           out.size() > 1 ? "," : "", json_string(count.kind),
+                           json_string(count.status), count.jobs, count.due,
+                           json_string(count.oldest_at));
+    }
+    co_return out + "]";
+}
+
+Task<> Service::Parts::drain() {
+    health.start_draining();
+    co_await sleep(config.shutdown_delay);
+    co_await public_server.drain(config.drain_timeout);
+    co_await opening.stop();
+    co_await intake.stop();
+    if (apply_loop != nullptr) co_await apply_loop->stop();
+    const int abandoned = co_await worker.stop(config.drain_timeout);
+    if (abandoned > 0) log::warn("jobs_given_back", {{"jobs", abandoned}});
+    co_await chores.stop();
+    co_await delivery_pruning.stop();
+    co_await delivery_record.stop();
+    listener.stop();
+    if (directory != nullptr && co_await pool.healthy(healthy_age)) co_await deliveries.flush();
+    co_await admin_server.drain(milliseconds(1'000));
+    co_await intake_pool.stop();
+    co_await work_pool.stop();
+    co_await pool.stop();
+}
+
+Service::Service(Executor executor, Settings settings, Config config, Observers observers)
+    : parts_(std::make_unique<Parts>(executor, std::move(settings), std::move(config),
+                                     std::move(observers))) {}
+
+Service::~Service() = default;
+
+Result<void> Service::start() {
+    if (auto started = parts_->public_server.start(); !started) return started;
+    if (auto started = parts_->admin_server.start(); !started) return started;
+    spawn(parts_->executor, "listener", parts_->listener.run());
+    parts_->opening.start();
+    if (parts_->config.roles.ingest) {
+        parts_->delivery_record.start();
+        parts_->delivery_pruning.start();
+    }
+    log::info("service_started", {{"version", version()},
+                                  {"mode", parts_->settings.text("serve.mode")},
+                                  {"roles", parts_->settings.get("serve.roles").text},
+                                  {"public_port", static_cast<int>(public_port())},
+                                  {"admin_port", static_cast<int>(admin_port())}});
+    return {};
+}
+
+Task<> Service::drain() {
+    log::info("service_draining");
+    co_await parts_->drain();
+    log::info("service_stopped");
+}
+
+void Service::reload(Settings settings, const Config& config) {
+    parts_->endpoint.use(secrets_of(config), roles_of(config));
+    log::configure(config.log_level, config.log_format);
+    for (const SettingKey& key : setting_keys()) {
+        const bool taken = key.name == "clerk.webhook_secret" || key.name == "log.level" ||
+                           key.name == "log.format";
+        if (taken || settings.get(key.name).text == parts_->settings.get(key.name).text) continue;
+        log::warn("config_restart_needed", {{"key", key.name}});
+    }
+    parts_->reload_successful.Set(1);
+    parts_->reload_time.SetToCurrentTime();
+    log::info("config_reloaded");
+}
+
+void Service::reload_failed(const Error& error) {
+    parts_->reload_successful.Set(0);
+    log::error("config_reload_failed", {{"message", error.message}});
+}
+
+unsigned short Service::public_port() const {
+    return parts_->public_server.port();
+}
+unsigned short Service::admin_port() const {
+    return parts_->admin_server.port();
+}
+
+}  // namespace rollcall::cli

@@ -1,0 +1,68 @@
+// rollcall sim: the simulated Clerk alone.
+#include "base/log.hpp"
+#include "cli/commands.hpp"
+#include "cli/signals.hpp"
+#include "sim/clerk_simulator.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <fmt/format.h>
+#include <cstdio>
+#include <memory>
+
+namespace rollcall::cli {
+namespace {
+
+int simulate(const sim::ClerkSimulatorConfig& config) {
+    log::configure(log::Level::warn, log::Format::automatic);
+    asio::io_context loop(1);
+    MetricsRegistry metrics;
+    sim::ClerkSimulator clerk(loop.get_executor(), config, http::make_server_metrics(metrics));
+    if (auto started = clerk.start(); !started) return report(started.error());
+    // Programs read the first line.
+    fmt::print("sim listening on {}\n", clerk.url());
+    fmt::print("CLERK_API_URL={}\nCLERK_SECRET_KEY={}\nCLERK_WEBHOOK_SECRET={}\n", clerk.url(),
+               config.secret_key, clerk.webhook_secret());
+    std::fflush(stdout);
+    Signals signals(loop.get_executor());
+    signals.on_stop([&] {
+        spawn(loop.get_executor(), "drain_simulator",
+              [](sim::ClerkSimulator& draining, asio::io_context& ending) -> Task<> {
+                  co_await draining.drain(std::chrono::seconds(1));
+                  ending.stop();
+              }(clerk, loop));
+    });
+    signals.on_second_stop([&] { loop.stop(); });
+    loop.run();
+    return exit_ok;
+}
+
+}  // namespace
+
+void add_sim_command(CLI::App& app, const Globals&, int& exit_code) {
+    auto* command = app.add_subcommand(
+        "sim",
+        "A simulated Clerk on this machine: its Backend API, signed webhooks on Svix's schedule, "
+        "and fault switches. Test keys and loopback addresses only; docs/simulator.md");
+    const auto config = std::make_shared<sim::ClerkSimulatorConfig>();
+    command->add_option("--listen", config->listen, "Loopback address:port; port 0: any")
+        ->capture_default_str();
+    command->add_option("--webhook-url", config->webhook_url, "Where events go; loopback only");
+    command->add_option("--webhook-secret", config->webhook_secrets,
+                        "whsec_…; repeat it for those still valid after a rotation");
+    command->add_option("--secret-key", config->secret_key, "The key that callers must show")
+        ->capture_default_str();
+    command->add_option("--users", config->users, "Users at the start")->capture_default_str();
+    command->add_flag("!--quiet-users", config->announce_users,
+                      "No user.created events for the users of the start");
+    command->add_option("--seed", config->seed, "Makes ids and chances repeat");
+    command->add_option("--speed", config->speed, "Divides the delays of the retry schedule")
+        ->capture_default_str();
+    command->add_option("--fault", config->faults, "name=value; may be repeated");
+    command->add_option("--rate-limit", config->rate_limit.per_instance,
+                        "Requests per ten seconds before 429; off by default");
+    command->add_option("--state", config->state_file, "File that keeps the users between runs");
+    command->callback([config, &exit_code] { exit_code = simulate(*config); });
+}
+
+}  // namespace rollcall::cli
