@@ -1,7 +1,8 @@
 # Target `headers`: every header of src/ compiled alone, so that each includes what it uses. No
 # sanitizers and no precompiled header, which would hide what is missing. headers.txt lists the
 # objects, for `./dev test` to count.
-file(GLOB headers CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/src" "${CMAKE_SOURCE_DIR}/src/*/*.hpp")
+file(GLOB headers CONFIGURE_DEPENDS RELATIVE "${CMAKE_SOURCE_DIR}/src"
+     "${CMAKE_SOURCE_DIR}/src/*/*.hpp")
 set(sources "")
 foreach(header IN LISTS headers)
   string(REGEX REPLACE "\\.hpp$" ".cpp" source "${CMAKE_BINARY_DIR}/headers/${header}")

@@ -1,8 +1,8 @@
 # rollcall_pch(TARGET): compiles TARGET's sources with cmake/pch.hpp precompiled, once for all
 # targets. CMake's own precompiled headers carry the path of the build folder, so that ccache never
-# finds in one clone what was compiled in another. Compiled from standard input with / as the current
-# folder, the header carries no path of ours: its bytes are equal in every clone. Needs Clang; other
-# compilers do without.
+# finds in one clone what was compiled in another. Compiled from standard input with / as the
+# current folder, the header carries no path of ours: its bytes are equal in every clone. Needs
+# Clang; other compilers do without.
 function(rollcall_pch target)
   if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
     return()

@@ -1,0 +1,36 @@
+# ./dev test [SUITE...]: all that CI runs; the last line says how many checks passed and failed
+#
+# SUITEs, in the order in which they run (all of them without SUITE):
+#   format   every C++ file is as clang-format writes it
+#   unit     the dev build (AddressSanitizer, UBSan, warnings are errors), then all that ctest
+#            knows: unit and integration tests, the rules of tools/tidy.py and their own tests
+#   headers  every header compiles alone
+#   e2e      the release binary from outside, with Node.js: tests/e2e
+#   tsan     under ThreadSanitizer: the tests of what threads share
+#   fuzz     each fuzz target over its seeds, then a few seconds on its own
+#
+# A suite that finds nothing to run has failed. ROLLCALL_FUZZ_SECONDS (5) is the time for a target.
+source tools/dev/lib/suites.sh
+
+suites=(format unit headers e2e tsan fuzz)
+if (($#)); then
+    for suite in "$@"; do
+        [[ " ${suites[*]} " == *" $suite "* ]] || die "no suite '$suite'; there are: ${suites[*]}"
+    done
+    suites=("$@")
+fi
+
+need build database test fuzz format
+sanitizers
+keep_going=1
+results=build/results
+rm -rf "$results"
+mkdir -p "$results"
+
+for suite in "${suites[@]}"; do
+    say "==== $suite"
+    started=$SECONDS
+    counted=$("suite_$suite" 3>&1 1>&2) || true
+    record "$suite" "$counted" $((SECONDS - started))
+done
+summary
