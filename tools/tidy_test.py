@@ -7,6 +7,7 @@ import tempfile
 import unittest
 
 import tidy
+import tidy_cpp
 
 HEADER = "// What it promises.\n#pragma once\n"
 
