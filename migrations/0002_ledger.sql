@@ -1,6 +1,6 @@
 -- One row for each Clerk object ever seen: what makes the order of events irrelevant.
 CREATE TABLE rollcall.ledger (
-    clerk_id text PRIMARY KEY,
+    clerk_id text COLLATE "C" PRIMARY KEY,
     -- The newest snapshot applied: Clerk's updated_at in milliseconds, and a hash of what is
     -- mirrored, which tells a repetition from a tie. NULL while only a deletion was seen.
     version bigint,
