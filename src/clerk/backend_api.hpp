@@ -21,7 +21,8 @@ class BackendApi {
 public:
     virtual ~BackendApi() = default;
     // The user; nothing when Clerk answers 404 resource_not_found. A wrong key is unauthenticated;
-    // 429, 5xx and a body that is not a User are unavailable.
+    // any other answer, and a body that is not this User, is unavailable. An id that no Clerk
+    // object can have is invalid_input. Throws Unavailable when there is no answer at all.
     virtual Task<Result<std::optional<User>>> get_user(std::string_view id) = 0;
 };
 
