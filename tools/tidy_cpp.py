@@ -137,7 +137,7 @@ def headers(tree):
         if "\n#pragma once\n" not in text:
             yield Finding(path, 1, "pragma-once", "no #pragma once")
         for number, line in enumerate(code_only(text).split("\n"), 1):
-            if re.search(r"\busing\s+namespace\b", line):
+            if path.startswith("src/") and re.search(r"\busing\s+namespace\b", line):
                 yield Finding(path, number, "using-namespace", "not in a header")
 
 

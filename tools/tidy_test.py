@@ -6,6 +6,7 @@ import re
 import tempfile
 import unittest
 
+import config_docs
 import tidy
 import tidy_cpp
 
@@ -198,10 +199,12 @@ class WholeTree(Planted):
         files = {"src/pg/a.hpp": HEADER}
         self.assertEqual(self.whole(files, "dead-header"), [("src/pg/a.hpp", 1)])
 
-    def test_setting_that_no_document_names(self):
-        files = {"rollcall.toml": '[jobs]\nlease = "15s"\nbatch = 3\n',
-                 "docs/jobs.md": "# Jobs\n\n`jobs.lease` is how long.\n"}
-        self.assertEqual(self.whole(files, "undocumented"), [("rollcall.toml", 1)])
+    def test_page_of_settings_is_stale(self):
+        source = '[jobs]\nlease = "15s"  # how long\n'
+        files = {"rollcall.toml": source, "docs/configuration.md": config_docs.page(source)}
+        self.assertEqual(self.whole(files, "stale"), [])
+        files["rollcall.toml"] = source.replace("15s", "16s")
+        self.assertEqual(self.whole(files, "stale"), [("docs/configuration.md", 1)])
 
     def test_setting_that_does_not_exist(self):
         files = {"rollcall.toml": '[jobs]\nlease = "15s"\n',
