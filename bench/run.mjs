@@ -82,10 +82,19 @@ async function main() {
   say('starting PostgreSQL');
   const cluster = await Cluster.start();
   const machine = await machineFacts(cluster);
-  say(Object.entries(machine).map(([name, value]) => `${name} ${value}`).join(', '));
+  say(
+    Object.entries(machine)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', '),
+  );
   await prepareTemplate(cluster);
 
-  const context = { cluster, say, rounds: options.rounds, ...sizes[options.quick ? 'quick' : 'full'] };
+  const context = {
+    cluster,
+    say,
+    rounds: options.rounds,
+    ...sizes[options.quick ? 'quick' : 'full'],
+  };
   const figures = [];
   const notes = {};
   for (const [name, group] of Object.entries(groups)) {

@@ -23,14 +23,28 @@ async function measure({ cluster, jobs, say }, label, times) {
 
 // Events come in and are worked off for `seconds`.
 async function flow({ cluster, heldSeconds }) {
-  const service = await startRollcall(cluster, database, { name: 'rollcall-flow', roles: 'ingest worker' });
+  const service = await startRollcall(cluster, database, {
+    name: 'rollcall-flow',
+    roles: 'ingest worker',
+  });
   const end = Date.now() + heldSeconds * 1000;
   let events = 0;
   while (Date.now() < end) {
     const seconds = Math.min(flowStep, Math.ceil((end - Date.now()) / 1000));
     const count = seconds * flowPerSecond;
-    const outcome = await send({ ports: [service.port], seconds: seconds + 1, count, rate: flowPerSecond });
-    await rowsVisible(cluster, database, clerkId(outcome.first), clerkId(outcome.first + count - 1), outcome.accepted);
+    const outcome = await send({
+      ports: [service.port],
+      seconds: seconds + 1,
+      count,
+      rate: flowPerSecond,
+    });
+    await rowsVisible(
+      cluster,
+      database,
+      clerkId(outcome.first),
+      clerkId(outcome.first + count - 1),
+      outcome.accepted,
+    );
     events += outcome.accepted;
   }
   await service.stop();

@@ -26,8 +26,16 @@ async function measureRollcall({ cluster, seconds }) {
   const service = await startRollcall(cluster, ours, { name: 'rollcall-intake', roles: 'ingest' });
   const warm = await send({ ports: [service.port], seconds: 1, count: 4000 });
   await cluster.settle();
-  const before = { service: service.cpuSeconds(), backend: await cluster.backendSeconds(ours), server: cluster.serverSeconds() };
-  const outcome = await send({ ports: [service.port], seconds, count: seconds * perSecondMax.rollcall });
+  const before = {
+    service: service.cpuSeconds(),
+    backend: await cluster.backendSeconds(ours),
+    server: cluster.serverSeconds(),
+  };
+  const outcome = await send({
+    ports: [service.port],
+    seconds,
+    count: seconds * perSecondMax.rollcall,
+  });
   const micros = (now, then) => ((now - then) * 1e6) / outcome.accepted;
   outcome.cpu_us = {
     service: micros(service.cpuSeconds(), before.service),
@@ -51,11 +59,14 @@ async function measurePeer({ cluster, seconds }, ports, perSecond) {
 async function pgbench({ cluster }, clients, seconds, payload) {
   await cluster.rows(classic, 'TRUNCATE job_queue');
   await cluster.settle();
-  const output = await runToEnd(join(cluster.bin, 'pgbench'), [
-    ...['-n', '-M', 'prepared', '-c', clients, '-j', Math.min(clients, 2), '-T', seconds],
-    ...['-D', `payload=${payload}`, '-f', join(paths.bench, 'sql/insert_job.sql')],
-    cluster.url(classic),
-  ].map(String));
+  const output = await runToEnd(
+    join(cluster.bin, 'pgbench'),
+    [
+      ...['-n', '-M', 'prepared', '-c', clients, '-j', Math.min(clients, 2), '-T', seconds],
+      ...['-D', `payload=${payload}`, '-f', join(paths.bench, 'sql/insert_job.sql')],
+      cluster.url(classic),
+    ].map(String),
+  );
   return Number(/^tps = ([\d.]+)/m.exec(output)[1]);
 }
 
@@ -132,7 +143,8 @@ export async function intake(context) {
       say(
         typeof result === 'number'
           ? `round ${round + 1} ${name}: ${result.toFixed(0)} commits/s`
-          : `round ${round + 1} ${name}: ${result.accepted_per_second} accepted/s, p99 ${result.p99_ms} ms`,
+          : `round ${round + 1} ${name}: ${result.accepted_per_second} accepted/s, ` +
+              `p99 ${result.p99_ms} ms`,
       ),
   );
   await Promise.all(services.map((service) => service.stop()));

@@ -23,8 +23,8 @@ async function measureEmpty({ cluster, jobs }) {
   return burn(cluster, empty, users);
 }
 
-// Rows as the worker leaves them, copied until there are `finished` of them; then the statistics and
-// the visibility map that autovacuum would have made by then.
+// Rows as the worker leaves them, copied until there are `finished` of them; then the statistics
+// and the visibility map that autovacuum would have made by then.
 async function prepareFull({ cluster, jobs, finished }) {
   await freshDatabase(cluster, full);
   await burn(cluster, full, await fill(cluster, full, jobs));
@@ -87,15 +87,19 @@ async function measureFused({ cluster, jobs }) {
   await cluster.rows(classic, 'TRUNCATE job_queue, users');
   await cluster.rows(
     classic,
-    `INSERT INTO job_queue (job_type, payload, priority) SELECT 'USER_CREATED', body, 2 FROM events`,
+    `INSERT INTO job_queue (job_type, payload, priority)
+     SELECT 'USER_CREATED', body, 2 FROM events`,
   );
   await cluster.rows(classic, 'ANALYZE job_queue');
   await cluster.settle();
   const each = Math.ceil(jobs / batch / fusedClients) + 2;
-  await runToEnd(join(cluster.bin, 'pgbench'), [
-    ...['-n', '-M', 'prepared', '-c', fusedClients, '-j', 2, '-t', each],
-    ...['-f', join(paths.bench, 'sql/fused.sql'), cluster.url(classic)],
-  ].map(String));
+  await runToEnd(
+    join(cluster.bin, 'pgbench'),
+    [
+      ...['-n', '-M', 'prepared', '-c', fusedClients, '-j', 2, '-t', each],
+      ...['-f', join(paths.bench, 'sql/fused.sql'), cluster.url(classic)],
+    ].map(String),
+  );
   return rateFromRows(cluster, classic, everybody(jobs));
 }
 
@@ -152,8 +156,20 @@ export async function jobs(context) {
   return {
     figures: [
       over('jobs_vs_graphile', 'user jobs/s ÷ graphile-worker', 3, runs.rollcall, runs.graphile),
-      over('jobs_vs_fused', 'user jobs/s ÷ one fused statement by hand', 0.8, runs.rollcall, runs.fused),
-      over('jobs_full_vs_empty', `user jobs/s, ${finished.toLocaleString('en-US')} finished rows ÷ none`, 0.9, runs.full, runs.rollcall),
+      over(
+        'jobs_vs_fused',
+        'user jobs/s ÷ one fused statement by hand',
+        0.8,
+        runs.rollcall,
+        runs.fused,
+      ),
+      over(
+        'jobs_full_vs_empty',
+        `user jobs/s, ${finished.toLocaleString('en-US')} finished rows ÷ none`,
+        0.9,
+        runs.full,
+        runs.rollcall,
+      ),
     ],
     notes: { runs, finished },
   };

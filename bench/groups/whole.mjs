@@ -39,7 +39,12 @@ async function measureRollcall({ cluster, seconds }) {
 async function measureStripe({ cluster, seconds }, port) {
   await cluster.rows(theirs, 'TRUNCATE stripe.customers CASCADE');
   await cluster.settle();
-  const outcome = await send({ ports: [port], seconds, count: seconds * perSecondMax.stripe, stripe: true });
+  const outcome = await send({
+    ports: [port],
+    seconds,
+    count: seconds * perSecondMax.stripe,
+    stripe: true,
+  });
   const rows = Number(await cluster.value(theirs, 'SELECT count(*) FROM stripe.customers'));
   if (rows !== outcome.accepted) {
     throw new Error(`stripe-sync-engine accepted ${outcome.accepted} events and has ${rows} rows`);
@@ -51,7 +56,11 @@ export async function whole(context) {
   const { cluster, rounds, say } = context;
   await cluster.create(theirs);
   const [port] = await freePorts(1);
-  const env = { DATABASE_URL: cluster.url(theirs), WEBHOOK_SECRET: stripeSecret, PORT: String(port) };
+  const env = {
+    DATABASE_URL: cluster.url(theirs),
+    WEBHOOK_SECRET: stripeSecret,
+    PORT: String(port),
+  };
   await migratePeer('stripe_sync', env);
   const peer = await startPeer('stripe_sync', env);
   await measureStripe({ cluster, seconds: 2 }, port);
@@ -61,7 +70,8 @@ export async function whole(context) {
       rollcall: () => measureRollcall(context),
       stripe: () => measureStripe(context, port),
     },
-    (name, round, result) => say(`round ${round + 1} ${name}: ${result.per_second.toFixed(0)} events/s all the way`),
+    (name, round, result) =>
+      say(`round ${round + 1} ${name}: ${result.per_second.toFixed(0)} events/s all the way`),
   );
   await peer.stop();
   const rate = (side) => side.map((run) => run.per_second);

@@ -4,7 +4,10 @@ import { rowsVisible, startRollcall } from './rollcall.mjs';
 
 // `count` events accepted and none worked off; returns the range of their users.
 export async function fill(cluster, database, count) {
-  const service = await startRollcall(cluster, database, { name: 'rollcall-fill', roles: 'ingest' });
+  const service = await startRollcall(cluster, database, {
+    name: 'rollcall-fill',
+    roles: 'ingest',
+  });
   const outcome = await send({ ports: [service.port], seconds: 300, count });
   await service.stop();
   return { first: clerkId(outcome.first), last: clerkId(outcome.first + count - 1), count };
@@ -29,7 +32,10 @@ export async function rateFromRows(cluster, database, { first, last, count }) {
 
 // Starts a worker, waits until the jobs of `users` are done, stops it; jobs a second.
 export async function burn(cluster, database, users) {
-  const service = await startRollcall(cluster, database, { name: 'rollcall-burn', roles: 'worker' });
+  const service = await startRollcall(cluster, database, {
+    name: 'rollcall-burn',
+    roles: 'worker',
+  });
   await rowsVisible(cluster, database, users.first, users.last, users.count);
   await service.stop();
   return rateFromRows(cluster, database, users);

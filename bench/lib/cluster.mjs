@@ -1,6 +1,14 @@
 // A private PostgreSQL for one run: its own directory under /var/tmp, loopback and a unix socket,
 // durable as PostgreSQL is by default. As root the server runs as the account `postgres`.
-import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
@@ -21,22 +29,29 @@ const settings = {
 
 function binaries() {
   const base = '/usr/lib/postgresql';
-  const versions = existsSync(base) ? readdirSync(base).map(Number).sort((a, b) => b - a) : [];
+  const versions = existsSync(base)
+    ? readdirSync(base)
+        .map(Number)
+        .sort((a, b) => b - a)
+    : [];
   for (const version of versions) {
     const folder = join(base, String(version), 'bin');
     if (existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'pgbench'))) {
       return folder;
     }
   }
-  throw new Error('no PostgreSQL server with pgbench under /usr/lib/postgresql: apt-get install postgresql');
+  throw new Error(
+    'no PostgreSQL server with pgbench under /usr/lib/postgresql: apt-get install postgresql',
+  );
 }
 
-const asServer =
-  process.getuid() === 0 ? ['runuser', '-u', 'postgres', '--'] : ['env'];
+const asServer = process.getuid() === 0 ? ['runuser', '-u', 'postgres', '--'] : ['env'];
 
 async function accountOfServer() {
   const [user, group] = await Promise.all(
-    ['-u', '-g'].map((flag) => runToEnd('id', [flag, process.getuid() === 0 ? 'postgres' : String(process.getuid())])),
+    ['-u', '-g'].map((flag) =>
+      runToEnd('id', [flag, process.getuid() === 0 ? 'postgres' : String(process.getuid())]),
+    ),
   );
   return { user: Number(user), group: Number(group) };
 }
@@ -92,7 +107,16 @@ function removeLeftovers(bin) {
 function remove(bin, directory) {
   const data = join(directory, 'data');
   if (existsSync(join(data, 'postmaster.pid'))) {
-    runNow(asServer[0], [...asServer.slice(1), join(bin, 'pg_ctl'), '-D', data, '-m', 'immediate', '-w', 'stop']);
+    runNow(asServer[0], [
+      ...asServer.slice(1),
+      join(bin, 'pg_ctl'),
+      '-D',
+      data,
+      '-m',
+      'immediate',
+      '-w',
+      'stop',
+    ]);
   }
   rmSync(directory, { recursive: true, force: true });
 }
@@ -108,13 +132,36 @@ export class Cluster {
     chownSync(directory, user, group);
     writeFileSync(join(directory, 'driver.pid'), String(process.pid));
     const data = join(directory, 'data');
-    await cluster.server('initdb', ['-D', data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8']);
+    await cluster.server('initdb', [
+      '-D',
+      data,
+      '-A',
+      'trust',
+      '-U',
+      'postgres',
+      '-E',
+      'UTF8',
+      '--locale=C.UTF-8',
+    ]);
     [cluster.port] = await freePorts(1);
     cluster.socket = directory;
-    const options = Object.entries({ ...settings, port: cluster.port, unix_socket_directories: directory })
+    const options = Object.entries({
+      ...settings,
+      port: cluster.port,
+      unix_socket_directories: directory,
+    })
       .map(([key, value]) => `-c ${key}=${value}`)
       .join(' ');
-    await cluster.server('pg_ctl', ['-D', data, '-w', '-l', join(directory, 'server.log'), '-o', options, 'start']);
+    await cluster.server('pg_ctl', [
+      '-D',
+      data,
+      '-w',
+      '-l',
+      join(directory, 'server.log'),
+      '-o',
+      options,
+      'start',
+    ]);
     cluster.postmaster = Number(readFileSync(join(data, 'postmaster.pid'), 'utf8').split('\n')[0]);
     const { default: pg } = await import(createRequire(join(peers, 'package.json')).resolve('pg'));
     cluster.pg = pg;
@@ -123,7 +170,9 @@ export class Cluster {
   }
 
   server(program, args) {
-    return runToEnd(asServer[0], [...asServer.slice(1), join(this.bin, program), ...args], { cwd: '/' });
+    return runToEnd(asServer[0], [...asServer.slice(1), join(this.bin, program), ...args], {
+      cwd: '/',
+    });
   }
 
   url(database) {
@@ -149,7 +198,10 @@ export class Cluster {
   }
 
   async newSession(database) {
-    const session = new this.pg.Client({ connectionString: this.url(database), application_name: 'bench' });
+    const session = new this.pg.Client({
+      connectionString: this.url(database),
+      application_name: 'bench',
+    });
     session.on('error', () => {}); // the server going away first on the way out
     await session.connect();
     return session;
@@ -189,7 +241,10 @@ export class Cluster {
 
   // CPU of the whole server: postmaster, backends, checkpointer, WAL writer, autovacuum.
   serverSeconds() {
-    return [this.postmaster, ...childrenOf(this.postmaster)].reduce((sum, pid) => sum + cpuSecondsOf(pid), 0);
+    return [this.postmaster, ...childrenOf(this.postmaster)].reduce(
+      (sum, pid) => sum + cpuSecondsOf(pid),
+      0,
+    );
   }
 
   async stop() {

@@ -6,8 +6,8 @@ import { runToEnd, startPiped } from './process.mjs';
 export const secret = 'whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD';
 export const stripeSecret = 'whsec_of_the_benchmark';
 export const userPrefix = 'user_2g7np7Hrk0SN6kj5';
-const userCreated = join(paths.bench, 'payload/user_created.json');
-const customerCreated = join(paths.bench, 'payload/customer_created.json');
+const userCreated = join(paths.bench, 'data/user_created.json');
+const customerCreated = join(paths.bench, 'data/customer_created.json');
 
 let nextUser = 1;
 
@@ -22,17 +22,28 @@ export function clerkId(user) {
 }
 
 // Requests are made beforehand (about 3.7 kB each), `count` of them: as many as could be used up.
-export async function send({ ports, connections = 64, seconds, count, rate = 0, stripe = false, mustAccept = true }) {
+export async function send({
+  ports,
+  connections = 64,
+  seconds,
+  count,
+  rate = 0,
+  stripe = false,
+  mustAccept = true,
+}) {
   const first = takeUsers(count);
-  const answer = await runToEnd(paths.load, [
-    'send',
-    ...['--events', stripe ? customerCreated : userCreated],
-    ...['--scheme', stripe ? 'stripe' : 'svix'],
-    ...['--secret', stripe ? stripeSecret : secret],
-    ...['--port', ports.join(',')],
-    ...['--first', first, '--count', count, '--connections', connections],
-    ...['--duration', seconds, '--rate', rate],
-  ].map(String));
+  const answer = await runToEnd(
+    paths.load,
+    [
+      'send',
+      ...['--events', stripe ? customerCreated : userCreated],
+      ...['--scheme', stripe ? 'stripe' : 'svix'],
+      ...['--secret', stripe ? stripeSecret : secret],
+      ...['--port', ports.join(',')],
+      ...['--first', first, '--count', count, '--connections', connections],
+      ...['--duration', seconds, '--rate', rate],
+    ].map(String),
+  );
   const outcome = { first, ...JSON.parse(answer) };
   if (mustAccept && (outcome.accepted !== outcome.sent || outcome.accepted === 0)) {
     throw new Error(`of ${outcome.sent} requests ${outcome.accepted} were accepted: ${answer}`);
@@ -42,21 +53,42 @@ export async function send({ ports, connections = 64, seconds, count, rate = 0, 
 
 export async function visible({ port, database, count }) {
   const first = takeUsers(count);
-  const answer = await runToEnd(paths.load, [
-    'visible',
-    ...['--events', userCreated, '--secret', secret, '--port', port, '--database', database],
-    ...['--user-prefix', userPrefix, '--first', first, '--count', count],
-  ].map(String));
+  const answer = await runToEnd(
+    paths.load,
+    [
+      'visible',
+      ...['--events', userCreated, '--secret', secret, '--port', port, '--database', database],
+      ...['--user-prefix', userPrefix, '--first', first, '--count', count],
+    ].map(String),
+  );
   return JSON.parse(answer);
 }
 
 // The bodies of `count` events, one a line, as a stream.
 export function events(count) {
   const first = takeUsers(count);
-  return startPiped(paths.load, ['events', '--events', userCreated, '--first', String(first), '--count', String(count)]).stdout;
+  return startPiped(paths.load, [
+    'events',
+    '--events',
+    userCreated,
+    '--first',
+    String(first),
+    '--count',
+    String(count),
+  ]).stdout;
 }
 
 export async function oneEvent() {
   const first = takeUsers(1);
-  return (await runToEnd(paths.load, ['events', '--events', userCreated, '--first', String(first), '--count', '1'])).trim();
+  return (
+    await runToEnd(paths.load, [
+      'events',
+      '--events',
+      userCreated,
+      '--first',
+      String(first),
+      '--count',
+      '1',
+    ])
+  ).trim();
 }

@@ -58,8 +58,12 @@ export async function runToEnd(command, args, { env = {}, cwd, input } = {}) {
   });
   running.delete(child);
   if (code !== 0) {
-    const last = Buffer.concat([...output.slice(-5), ...errors]).toString().trim();
-    throw new Error(`${command} ${args.slice(0, 2).join(' ')} ended with ${code}:\n${last.slice(-2000)}`);
+    const last = Buffer.concat([...output.slice(-5), ...errors])
+      .toString()
+      .trim();
+    throw new Error(
+      `${command} ${args.slice(0, 2).join(' ')} ended with ${code}:\n${last.slice(-2000)}`,
+    );
   }
   return Buffer.concat(output).toString();
 }
@@ -146,7 +150,8 @@ export class Service {
   // Resident memory in MB: now, and the most that it ever was.
   memory() {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
-    const megabytes = (field) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)[1]) / 1024;
+    const megabytes = (field) =>
+      Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)[1]) / 1024;
     return { now: megabytes('VmRSS'), most: megabytes('VmHWM') };
   }
 }

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import * as paths from './paths.mjs';
 
-// A figure is worse than the kept one when it is off by more than this share, or by the figure's own
+// A figure is worse than the kept one when it is off by more than this share, or by its own
 // `noise`: runs on a shared machine differ by 10-30 %.
 const noiseDefault = 0.15;
 
@@ -27,7 +27,9 @@ export function judge(figures, { quick }) {
     if (figure.kept !== null) {
       const noise = (figure.noise ?? noiseDefault) * (quick ? 2 : 1);
       figure.worse =
-        op === '>=' ? figure.value < figure.kept * (1 - noise) : figure.value > figure.kept * (1 + noise);
+        op === '>='
+          ? figure.value < figure.kept * (1 - noise)
+          : figure.value > figure.kept * (1 + noise);
     }
   }
   return figures;
@@ -35,18 +37,29 @@ export function judge(figures, { quick }) {
 
 export function table(figures) {
   const header = ['figure', 'measured', 'spread', 'goal', '', 'kept', 'medians'];
+  const unit = (figure) => (figure.unit ? ` ${figure.unit}` : '');
   const rows = figures.map((figure) => [
     figure.title,
-    `${format(figure.value)}${figure.unit ? ` ${figure.unit}` : ''}`,
+    `${format(figure.value)}${unit(figure)}`,
     figure.low === undefined ? '' : `${format(figure.low)} … ${format(figure.high)}`,
-    `${figure.goal.op === '>=' ? '≥' : '≤'} ${figure.goal.value}${figure.unit ? ` ${figure.unit}` : ''}`,
+    `${figure.goal.op === '>=' ? '≥' : '≤'} ${figure.goal.value}${unit(figure)}`,
     figure.meets ? 'ok' : 'MISSED',
     figure.kept === null ? '-' : `${format(figure.kept)}${figure.worse ? ' WORSE' : ''}`,
     figure.detail ?? '',
   ]);
-  const widths = header.map((_, column) => Math.max(...[header, ...rows].map((row) => [...row[column]].length)));
-  const line = (row) => row.map((cell, column) => cell + ' '.repeat(widths[column] - [...cell].length)).join('  ').trimEnd();
-  return [line(header), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+  const widths = header.map((_, column) =>
+    Math.max(...[header, ...rows].map((row) => [...row[column]].length)),
+  );
+  const line = (row) =>
+    row
+      .map((cell, column) => cell + ' '.repeat(widths[column] - [...cell].length))
+      .join('  ')
+      .trimEnd();
+  return [
+    line(header),
+    widths.map((width) => '-'.repeat(width)).join('  '),
+    ...rows.map(line),
+  ].join('\n');
 }
 
 export function medians(numerator, denominator, unit = '/s') {

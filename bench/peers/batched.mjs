@@ -128,7 +128,10 @@ await runProcesses(2, async (number) => {
       response.aborted = true;
     });
     response.onData((chunk, last) => {
-      body = body.length === 0 ? Buffer.from(Buffer.from(chunk)) : Buffer.concat([body, Buffer.from(chunk)]);
+      body =
+        body.length === 0
+          ? Buffer.from(Buffer.from(chunk))
+          : Buffer.concat([body, Buffer.from(chunk)]);
       if (body.length > bodyMax) {
         response.close();
       } else if (last && !verify(key, id, timestamp, signatures, body)) {

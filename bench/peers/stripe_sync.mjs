@@ -5,7 +5,9 @@ import { createRequire } from 'node:module';
 import { answer, env, readBody, runProcesses } from './processes.mjs';
 
 // The CommonJS build: the other one cannot find its own migrations.
-const { StripeSync, runMigrations } = createRequire(import.meta.url)('@supabase/stripe-sync-engine');
+const { StripeSync, runMigrations } = createRequire(import.meta.url)(
+  '@supabase/stripe-sync-engine',
+);
 
 if (process.argv[2] === 'migrate') {
   // It reports a failure to its logger only.
