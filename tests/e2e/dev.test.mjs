@@ -1,0 +1,69 @@
+// `rollcall dev`: everything on this machine, twice on the same data, and nothing left behind.
+import assert from 'node:assert/strict';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+
+import { binary, until } from './simulator.mjs';
+
+class Dev {
+  constructor(state) {
+    this.output = '';
+    this.child = spawn(binary(), ['dev', '--state', state], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child.stdout.on('data', (chunk) => (this.output += chunk));
+    this.child.stderr.on('data', (chunk) => (this.output += chunk));
+    this.closed = once(this.child, 'close');
+  }
+
+  said(pattern) {
+    return until(
+      () => {
+        if (this.child.exitCode !== null) throw new Error(`rollcall dev ended: ${this.output}`);
+        return pattern.exec(this.output);
+      },
+      `${pattern} in: ${this.output}`,
+      90_000,
+    );
+  }
+
+  async stop() {
+    this.child.kill('SIGINT');
+    const [code] = await this.closed;
+    return code;
+  }
+}
+
+test('the first synced user is visible; a second start goes on with the same data', async () => {
+  const state = mkdtempSync(path.join(os.tmpdir(), 'rollcall-dev-'));
+  try {
+    const first = new Dev(state);
+    const [, id] = await first.said(/first synced user visible: (user_\w+) is public\.users id [0-9a-f-]{36}/);
+    assert.ok(id);
+    const [, clerk] = await first.said(/Clerk +(http:\/\/\S+)/);
+    const [, postgres] = await first.said(/psql '([^']+)'/);
+    const made = await fetch(`${clerk}/v1/users`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer sk_test_rollcall_dev', 'content-type': 'application/json' },
+      body: JSON.stringify({ email_address: ['ada@example.com'], first_name: 'Ada', last_name: 'Lovelace' }),
+    });
+    assert.equal(made.status, 200);
+    const user = await made.json();
+    await first.said(new RegExp(`row +${user.id} +applied: ada@example.com \\| Ada Lovelace \\| user`));
+    assert.equal(await first.stop(), 0, first.output);
+
+    const second = new Dev(state);
+    await second.said(/first synced user visible/);
+    const count = spawnSync('psql', [postgres, '-Atc', `SELECT name FROM public.users WHERE clerk_id = '${user.id}'`], { encoding: 'utf8' });
+    assert.equal(count.stdout.trim(), 'Ada Lovelace', count.stderr);
+    // Killed outright it still leaves no server behind.
+    const socket = /host=([^&]+)/.exec(postgres)[1];
+    second.child.kill('SIGKILL');
+    await second.closed;
+    await until(() => spawnSync('pgrep', ['-f', socket]).status !== 0, 'the server to be gone');
+  } finally {
+    rmSync(state, { recursive: true, force: true });
+  }
+});

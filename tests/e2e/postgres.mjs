@@ -1,0 +1,89 @@
+// A private PostgreSQL for one test file, durable as in production, with a database per test and the
+// power to be stopped hard. As root the server runs as the account `postgres`.
+import { spawnSync } from 'node:child_process';
+import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import pg from 'pg';
+
+function programs() {
+  const base = '/usr/lib/postgresql';
+  const versions = readdirSync(base).map(Number).filter((v) => v >= 14).sort((a, b) => b - a);
+  const folder = versions.map((v) => path.join(base, String(v), 'bin')).find((bin) => existsSync(path.join(bin, 'initdb')));
+  if (!folder) throw new Error('no PostgreSQL server below /usr/lib/postgresql');
+  return folder;
+}
+
+const asRoot = process.getuid() === 0;
+
+function run(command, args) {
+  const full = asRoot ? ['runuser', ['-u', 'postgres', '--', command, ...args]] : [command, args];
+  const done = spawnSync(...full, { encoding: 'utf8', cwd: '/' });
+  if (done.status !== 0) throw new Error(`${command}: ${done.stderr || done.stdout}`);
+  return done.stdout;
+}
+
+export class Postgres {
+  static async start() {
+    const server = new Postgres();
+    server.bin = programs();
+    server.folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-e2e-'));
+    if (asRoot) {
+      const id = (flag) => Number(spawnSync('id', [flag, 'postgres'], { encoding: 'utf8' }).stdout);
+      chownSync(server.folder, id('-u'), id('-g'));
+    }
+    server.data = path.join(server.folder, 'data');
+    run(path.join(server.bin, 'initdb'), ['-D', server.data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8']);
+    server.up();
+    process.on('exit', () => server.remove());
+    return server;
+  }
+
+  // Starts after a stop, too. Reached by a unix socket in a private folder only.
+  up() {
+    const options = `-k ${this.folder} -c listen_addresses='' -c max_connections=200 -c shared_buffers=64MB`;
+    run(path.join(this.bin, 'pg_ctl'), ['-D', this.data, '-w', '-l', path.join(this.folder, 'log'), '-o', options, 'start']);
+  }
+
+  // `immediate`: as if the power had failed.
+  down(mode = 'immediate') {
+    run(path.join(this.bin, 'pg_ctl'), ['-D', this.data, '-m', mode, '-w', 'stop']);
+  }
+
+  remove() {
+    if (existsSync(path.join(this.data, 'postmaster.pid'))) {
+      try {
+        this.down();
+      } catch {
+        // It went between the look and the call.
+      }
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  url(database) {
+    return `postgresql:///${database}?host=${this.folder}&user=postgres`;
+  }
+
+  async query(database, text, values) {
+    const client = new pg.Client({ host: this.folder, user: 'postgres', database });
+    client.on('error', () => {});
+    await client.connect();
+    try {
+      return (await client.query(text, values)).rows;
+    } finally {
+      await client.end();
+    }
+  }
+
+  // A new empty database; its name.
+  async create() {
+    const name = `t${process.pid}_${(this.made = (this.made ?? 0) + 1)}`;
+    await this.query('postgres', `CREATE DATABASE ${name}`);
+    return name;
+  }
+
+  log() {
+    return readFileSync(path.join(this.folder, 'log'), 'utf8');
+  }
+}

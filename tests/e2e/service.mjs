@@ -1,0 +1,178 @@
+// The built binary's `rollcall serve` as a black box, and Clerk's side of the webhook, signed by the
+// real svix library.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import http from 'node:http';
+import { createServer } from 'node:net';
+import { Webhook } from 'svix';
+
+import { binary, until } from './simulator.mjs';
+
+export const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+export const ADMIN_TOKEN = 'admin-token-of-the-tests';
+export const CRON_SECRET = 'cron-key-of-the-tests';
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+// Runs a command of the binary to its end.
+export function rollcall(args, env = {}, input) {
+  const done = spawnSync(binary(), args, {
+    encoding: 'utf8',
+    input,
+    timeout: 60_000,
+    env: { PATH: process.env.PATH, ...env },
+  });
+  return { code: done.status, stdout: done.stdout, stderr: done.stderr };
+}
+
+export function migrate(url, env = {}) {
+  const done = rollcall(['migrate'], { DATABASE_URL: url, ...env });
+  if (done.code !== 0) throw new Error(`migrate: ${done.code} ${done.stdout}${done.stderr}`);
+  return done.stdout;
+}
+
+export class Service {
+  // In webhook mode unless `env` says otherwise.
+  static async start(url, env = {}, { waitUntilReady = true } = {}) {
+    const service = new Service();
+    service.port = await freePort();
+    service.adminPort = await freePort();
+    service.env = {
+      PATH: process.env.PATH,
+      DATABASE_URL: url,
+      ROLLCALL_MODE: 'webhook',
+      CLERK_WEBHOOK_SECRET: WEBHOOK_SECRET,
+      ROLLCALL_LISTEN: `127.0.0.1:${service.port}`,
+      ROLLCALL_ADMIN_LISTEN: `127.0.0.1:${service.adminPort}`,
+      ROLLCALL_ADMIN_TOKEN: ADMIN_TOKEN,
+      CRON_SECRET,
+      ROLLCALL_LOG_FORMAT: 'json',
+      ...env,
+    };
+    service.agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
+    service.log = '';
+    service.launch();
+    if (waitUntilReady) await service.ready();
+    return service;
+  }
+
+  launch() {
+    this.child = spawn(binary(), ['serve'], { env: this.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    this.child.stderr.on('data', (chunk) => (this.log += chunk));
+    this.closed = once(this.child, 'close');
+  }
+
+  ready() {
+    return until(async () => {
+      if (this.child.exitCode !== null) throw new Error(`serve ended: ${this.log}`);
+      return (await this.get('/readyz', this.adminPort).catch(() => ({}))).status === 200;
+    }, 'the service to be ready', 30_000);
+  }
+
+  // As the power would: nothing is drained.
+  async kill() {
+    this.child.kill('SIGKILL');
+    await this.closed;
+  }
+
+  async stop(signal = 'SIGTERM') {
+    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    const [code] = await this.closed;
+    this.agent.destroy();
+    return code;
+  }
+
+  request(method, path, { port = this.port, headers = {}, body } = {}) {
+    return new Promise((resolve, reject) => {
+      const request = http.request(
+        { agent: this.agent, host: '127.0.0.1', port, method, path, headers, timeout: 30_000 },
+        (response) => {
+          const chunks = [];
+          response.on('data', (chunk) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString('utf8');
+            resolve({
+              status: response.statusCode,
+              headers: response.headers,
+              text,
+              get json() {
+                return JSON.parse(text);
+              },
+            });
+          });
+        },
+      );
+      request.on('timeout', () => request.destroy(new Error('time-out')));
+      request.on('error', reject);
+      request.end(body);
+    });
+  }
+
+  get(path, port = this.port, headers = {}) {
+    return this.request('GET', path, { port, headers });
+  }
+
+  // Delivers exact bytes, signed by svix unless headers are given.
+  deliver(body, { id, headers, path = '/webhooks/clerk' } = {}) {
+    return this.request('POST', path, { body, headers: headers ?? signed(body, id) });
+  }
+
+  metrics() {
+    return this.get('/metrics', this.adminPort).then((answer) => answer.text);
+  }
+}
+
+let messages = 0;
+export const messageId = () => `msg_e2e${process.pid}${String((messages += 1)).padStart(12, '0')}`;
+
+// The headers of a delivery, as Svix sends them.
+export function signed(body, id = messageId(), { secret = WEBHOOK_SECRET, at = new Date() } = {}) {
+  return {
+    'content-type': 'application/json',
+    'user-agent': 'Svix-Webhooks/1.99.1',
+    'svix-id': id,
+    'svix-timestamp': String(Math.floor(at.getTime() / 1000)),
+    'svix-signature': new Webhook(secret).sign(id, at, body),
+  };
+}
+
+// A user event after Clerk's specification; `version` is updated_at in milliseconds.
+export function userEvent(type, id, version, { email = `${id}@example.com`, first = 'Grace', last = 'Hopper', role, ...more } = {}) {
+  return JSON.stringify({
+    object: 'event',
+    type,
+    instance_id: 'ins_e2e',
+    timestamp: version,
+    data: {
+      object: 'user',
+      id,
+      first_name: first,
+      last_name: last,
+      username: null,
+      primary_email_address_id: email === null ? null : 'idn_1',
+      email_addresses:
+        email === null
+          ? []
+          : [{ id: 'idn_1', object: 'email_address', email_address: email, verification: { status: 'verified', strategy: 'email_code' }, linked_to: [] }],
+      public_metadata: role ? { role } : {},
+      private_metadata: {},
+      unsafe_metadata: {},
+      banned: false,
+      locked: false,
+      created_at: version,
+      updated_at: version,
+      ...more,
+    },
+  });
+}
+
+export function deletedEvent(id, at = Date.now()) {
+  return JSON.stringify({ object: 'event', type: 'user.deleted', instance_id: 'ins_e2e', timestamp: at, data: { object: 'user', id, deleted: true } });
+}

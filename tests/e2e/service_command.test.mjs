@@ -1,0 +1,176 @@
+// The commands of the binary: exit codes, what they print, what they refuse.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { Webhook } from 'svix';
+
+import { Postgres } from './postgres.mjs';
+import { ADMIN_TOKEN, Service, WEBHOOK_SECRET, migrate, rollcall, userEvent } from './service.mjs';
+import { until } from './simulator.mjs';
+
+let postgres, database, url, folder;
+before(async () => {
+  postgres = await Postgres.start();
+  database = await postgres.create();
+  url = postgres.url(database);
+  folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-cli-'));
+});
+after(() => {
+  postgres?.remove();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+test('usage errors are 2, help and version 0', () => {
+  assert.equal(rollcall([]).code, 2);
+  assert.equal(rollcall(['nonsense']).code, 2);
+  assert.equal(rollcall(['jobs', 'show']).code, 2);
+  assert.equal(rollcall(['--help']).code, 0);
+  assert.match(rollcall(['--version']).stdout, /^rollcall \d+\.\d+\.\d+ \(/);
+  for (const command of ['dev', 'serve', 'migrate', 'jobs', 'verify', 'doctor', 'sim', 'config']) {
+    assert.ok(rollcall(['--help']).stdout.includes(command), command);
+    assert.equal(rollcall([command, '--help']).code, 0, command);
+  }
+});
+
+test('serve names what is missing, with 78', () => {
+  const base = { DATABASE_URL: url, CLERK_WEBHOOK_SECRET: WEBHOOK_SECRET, CLERK_SECRET_KEY: 'sk_test_x' };
+  const refuse = (change, word) => {
+    const { code, stderr } = rollcall(['serve'], { ...base, ...change });
+    assert.equal(code, 78, stderr);
+    assert.ok(stderr.includes(word), stderr);
+    assert.ok(!stderr.includes(WEBHOOK_SECRET.slice(6)), 'no secret in the message');
+  };
+  refuse({ DATABASE_URL: '' }, 'DATABASE_URL');
+  refuse({ CLERK_WEBHOOK_SECRET: '' }, 'CLERK_WEBHOOK_SECRET');
+  refuse({ CLERK_SECRET_KEY: '' }, 'ROLLCALL_MODE=webhook');
+  refuse({ CLERK_WEBHOOK_SECRET: 'whsec_' }, 'webhook_secret');
+  refuse({ CLERK_WEBHOOK_SECRET: `whsec_${Buffer.alloc(23).toString('base64')}` }, 'webhook_secret');
+  refuse({ CLERK_API_URL: 'http://api.clerk.com' }, 'api_url');
+  refuse({ ROLLCALL_MODE: 'sideways' }, 'serve.mode');
+  refuse({ ROLLCALL_JOBS_LEASE: '16s' }, 'jobs.lease');
+  refuse({ ROLLCALL_SERVE_ROLES: 'ingest cook' }, 'serve.roles');
+  const file = path.join(folder, 'bad.toml');
+  writeFileSync(file, '[serve]\nlissten = "127.0.0.1:1"\n');
+  refuse({ ROLLCALL_CONFIG: file }, `${file}:2: serve.lissten`);
+});
+
+test('config print shows values, sources and no secret', () => {
+  const { code, stdout } = rollcall(['config', 'print', '--json'], { DATABASE_URL: url, CLERK_SECRET_KEY: 'sk_test_abcdefghijkl', ROLLCALL_LISTEN: '127.0.0.1:9' });
+  assert.equal(code, 0);
+  const settings = JSON.parse(stdout);
+  assert.deepEqual(settings['serve.listen'], { value: '127.0.0.1:9', source: 'environment ROLLCALL_LISTEN' });
+  assert.equal(settings['jobs.batch'].source, 'default');
+  assert.ok(!stdout.includes('abcdefghijkl'));
+});
+
+test('migrate shows, applies, repeats; status follows', async () => {
+  const dry = rollcall(['migrate', '--dry-run'], { DATABASE_URL: url });
+  assert.equal(dry.code, 0, dry.stderr);
+  assert.match(dry.stdout, /0001_job_queue/);
+  assert.equal((await postgres.query(database, "SELECT to_regclass('public.job_queue') t"))[0].t, null);
+  assert.equal(rollcall(['migrate', 'status'], { DATABASE_URL: url }).code, 1);
+  migrate(url);
+  assert.equal(rollcall(['migrate', 'status'], { DATABASE_URL: url }).code, 0);
+  assert.match(migrate(url), /up to date/);
+  assert.equal(rollcall(['migrate'], { DATABASE_URL: 'postgresql:///x?host=/nowhere' }).code, 69);
+});
+
+test('jobs are listed, shown, retried and cancelled', async () => {
+  const env = { DATABASE_URL: url };
+  const json = (...args) => {
+    const done = rollcall(['jobs', ...args, '--json'], env);
+    assert.equal(done.code, 0, done.stderr);
+    return JSON.parse(done.stdout);
+  };
+  await postgres.query(database, "INSERT INTO job_queue (job_type, payload, status, error) VALUES ('USER_CREATED', '{}', 'FAILED', 'no clerk_id')");
+  const [job] = json('list', '--status', 'FAILED').jobs;
+  assert.deepEqual([job.job_type, job.status, job.error], ['USER_CREATED', 'FAILED', 'no clerk_id']);
+  assert.equal(json('show', job.id).id, job.id);
+  assert.equal(rollcall(['jobs', 'retry', job.id], env).code, 0);
+  assert.equal(json('show', job.id).status, 'PENDING');
+  assert.equal(rollcall(['jobs', 'retry', job.id], env).code, 1);
+  assert.equal(rollcall(['jobs', 'cancel', job.id], env).code, 0);
+  assert.equal(json('show', job.id).status, 'CANCELLED');
+  assert.equal(json('stats').jobs.find((one) => one.status === 'CANCELLED').count, 1);
+  for (const id of ['00000000-0000-0000-0000-000000000000', 'nonsense']) {
+    assert.equal(rollcall(['jobs', 'show', id], env).code, 1);
+    assert.equal(rollcall(['jobs', 'retry', id], env).code, 1);
+    assert.equal(rollcall(['jobs', 'cancel', id], env).code, 1);
+  }
+});
+
+test('verify webhook tells the reason first', () => {
+  const body = '{"a":1}';
+  const at = new Date(1_700_000_000_000);
+  const signature = new Webhook(WEBHOOK_SECRET).sign('msg_1', at, body);
+  const file = path.join(folder, 'body.json');
+  writeFileSync(file, body);
+  const verify = (change, now = '1700000000') => {
+    const given = { secret: WEBHOOK_SECRET, id: 'msg_1', timestamp: '1700000000', signature, ...change };
+    const flags = Object.entries(given).flatMap(([key, value]) => [`--${key}`, value]);
+    const { code, stdout } = rollcall(['verify', 'webhook', ...flags, '--now', now, file]);
+    return [code, stdout.split(/[:\s]/)[0]];
+  };
+  assert.deepEqual(verify({}), [0, 'ok']);
+  assert.deepEqual(verify({}, '1700000300'), [0, 'ok']);
+  assert.deepEqual(verify({}, '1700000301'), [1, 'stale_timestamp']);
+  assert.deepEqual(verify({}, '1699999699'), [1, 'future_timestamp']);
+  assert.deepEqual(verify({ id: '' }), [1, 'missing_header']);
+  assert.deepEqual(verify({ timestamp: '1700000000x' }), [1, 'bad_timestamp']);
+  assert.deepEqual(verify({ id: 'msg_2' }), [1, 'no_matching_signature']);
+  assert.deepEqual(verify({ secret: 'whsec_' }), [1, 'bad_secret']);
+  assert.deepEqual(verify({ secret: `whsec_${Buffer.alloc(24, 1).toString('base64')} ${WEBHOOK_SECRET}` }), [0, 'ok']);
+});
+
+test('doctor finds what is wrong, and what is well', async () => {
+  const env = { DATABASE_URL: url, CLERK_WEBHOOK_SECRET: WEBHOOK_SECRET, ROLLCALL_MODE: 'webhook' };
+  migrate(url);
+  const well = rollcall(['doctor', '--json'], env);
+  assert.equal(well.code, 0, well.stdout + well.stderr);
+  const verdicts = Object.fromEntries(JSON.parse(well.stdout).checks.map((check) => [check.check, check.verdict]));
+  for (const check of ['config', 'webhook_secret', 'database', 'clock', 'schema', 'users_table', 'exposure']) {
+    assert.equal(verdicts[check], 'ok', check);
+  }
+  const empty = await postgres.create();
+  const ill = rollcall(['doctor'], { ...env, DATABASE_URL: postgres.url(empty) });
+  assert.equal(ill.code, 1);
+  assert.match(ill.stdout, /run: rollcall migrate/);
+  assert.equal(rollcall(['doctor'], { ...env, DATABASE_URL: 'postgresql:///x?host=/nowhere' }).code, 1);
+});
+
+test('seen from outside: health, status, metrics, reload', async () => {
+  const own = await postgres.create();
+  migrate(postgres.url(own));
+  const file = path.join(folder, 'reload.toml');
+  writeFileSync(file, '[log]\nlevel = "info"\n');
+  const service = await Service.start(postgres.url(own), { ROLLCALL_CONFIG: file });
+  try {
+    for (const port of [service.port, service.adminPort]) {
+      assert.equal((await service.get('/livez', port)).status, 200);
+      assert.equal((await service.get('/readyz', port)).status, 200);
+    }
+    assert.match((await service.get('/readyz?verbose', service.adminPort)).text, /\[\+\]database ok/);
+    assert.equal((await service.get('/statusz', service.adminPort)).status, 401);
+    const status = await service.get('/statusz', service.adminPort, { authorization: `Bearer ${ADMIN_TOKEN}` });
+    assert.equal(status.json.ready, true);
+    assert.equal((await service.get('/metrics')).status, 404);
+    await service.deliver(userEvent('user.created', 'user_seen', 1000, { email: 'canary-mail@example.com', first: 'CanaryName' }));
+    await until(async () => /rollcall_jobs_completed_total\{[^}]*result="ok"[^}]*\} 1/.test(await service.metrics()), 'the metric of a completed job');
+    for (const name of ['rollcall_build_info', 'rollcall_webhook_lag_seconds_bucket', 'rollcall_queue_oldest_ready_age_seconds', 'rollcall_db_connections', 'rollcall_http_requests_total', 'process_resident_memory_bytes']) {
+      assert.ok((await service.metrics()).includes(name), name);
+    }
+    writeFileSync(file, '[log]\nlevel = "loud"\n');
+    service.child.kill('SIGHUP');
+    await until(() => service.log.includes('config_reload_failed'), 'the refusal in the log');
+    assert.match(await service.metrics(), /rollcall_config_last_reload_successful 0/);
+    writeFileSync(file, '[log]\nlevel = "debug"\n');
+    service.child.kill('SIGHUP');
+    await until(() => service.log.includes('config_reloaded'), 'the reload in the log');
+    for (const line of service.log.trim().split('\n')) JSON.parse(line);
+    assert.ok(!/canary/i.test(service.log), 'no personal data in the log');
+  } finally {
+    assert.equal(await service.stop(), 0);
+  }
+});

@@ -1,0 +1,174 @@
+// Nothing acknowledged is lost: kill -9 with hundreds of deliveries in flight, PostgreSQL stopped
+// hard under load, two instances on one database.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Postgres } from './postgres.mjs';
+import { Service, messageId, migrate, userEvent } from './service.mjs';
+import { until } from './simulator.mjs';
+
+let postgres;
+before(async () => {
+  postgres = await Postgres.start();
+});
+after(() => postgres?.remove());
+
+async function freshDatabase() {
+  const database = await postgres.create();
+  migrate(postgres.url(database));
+  return database;
+}
+
+// Sends `count` events of distinct users, as Svix would: what is not answered 2xx comes again with
+// the same id, later. `round` makes the ids.
+class Sender {
+  constructor(round) {
+    this.round = round;
+    this.acknowledged = new Set();
+    this.waiting = [];
+  }
+
+  add(count) {
+    for (let i = 0; i < count; i += 1) {
+      const user = `user_${this.round}x${this.waiting.length}`;
+      this.waiting.push({ user, id: messageId(), body: userEvent('user.created', user, 1_700_000_000_000 + i) });
+    }
+    return this;
+  }
+
+  // One try for everything that is not acknowledged; `during` runs while they are in flight.
+  async send(service, during = async () => {}) {
+    const open = this.waiting.filter((one) => !this.acknowledged.has(one.user));
+    const sent = open.map(async (one) => {
+      const answer = await service.deliver(one.body, { id: one.id }).catch(() => null);
+      if (answer?.status === 202) this.acknowledged.add(one.user);
+      return answer?.status;
+    });
+    await during();
+    return Promise.all(sent);
+  }
+}
+
+async function everyoneIsThere(database, sender) {
+  const users = [...sender.acknowledged];
+  await until(
+    async () => {
+      const [{ n }] = await postgres.query(database, 'SELECT count(*)::int n FROM public.users WHERE clerk_id = ANY($1)', [users]);
+      return n === users.length;
+    },
+    `${users.length} acknowledged users to be rows`,
+    60_000,
+  );
+  const [{ n }] = await postgres.query(database, "SELECT count(*)::int n FROM job_queue WHERE status = 'FAILED'");
+  assert.equal(n, 0);
+}
+
+test('kill -9 with hundreds of deliveries in flight, again and again', async () => {
+  const database = await freshDatabase();
+  const service = await Service.start(postgres.url(database));
+  const sender = new Sender('kill');
+  try {
+    for (let round = 0; round < 5; round += 1) {
+      sender.add(400);
+      await sender.send(service, async () => {
+        await new Promise((resolve) => setTimeout(resolve, 15 + 20 * round));
+        await service.kill();
+      });
+      service.launch();
+      await service.ready();
+    }
+    const left = sender.waiting.length - sender.acknowledged.size;
+    assert.ok(left > 0, 'the kills came in time to interrupt something');
+    await sender.send(service);
+    assert.equal(sender.acknowledged.size, sender.waiting.length);
+    await everyoneIsThere(database, sender);
+    // What was stored before a kill and sent again is one job.
+    const [{ jobs, events }] = await postgres.query(database, 'SELECT count(*)::int jobs, count(DISTINCT event_id)::int events FROM job_queue');
+    assert.equal(jobs, events);
+    assert.equal(jobs, sender.waiting.length);
+  } finally {
+    await service.kill();
+  }
+});
+
+test('PostgreSQL stopped hard and started again under load', async () => {
+  const database = await freshDatabase();
+  const service = await Service.start(postgres.url(database));
+  const sender = new Sender('stop').add(300);
+  try {
+    const statuses = await sender.send(service, async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      postgres.down('immediate');
+    });
+    assert.ok(statuses.every((status) => status === 202 || status === 503), `${[...new Set(statuses)]}`);
+    // While it is away: 503 with Retry-After within two seconds, alive, not ready.
+    const started = Date.now();
+    const away = await service.deliver(userEvent('user.created', 'user_away', 1), {});
+    assert.equal(away.status, 503);
+    assert.ok(Number(away.headers['retry-after']) > 0);
+    assert.ok(Date.now() - started < 2000, `${Date.now() - started} ms`);
+    assert.equal((await service.get('/livez')).status, 200);
+    await until(async () => (await service.get('/readyz')).status === 503, 'not ready');
+    postgres.up();
+    await service.ready();
+    await sender.send(service);
+    await until(async () => {
+      await sender.send(service);
+      return sender.acknowledged.size === sender.waiting.length;
+    }, 'everything acknowledged', 30_000);
+    await everyoneIsThere(database, sender);
+  } finally {
+    await service.stop();
+  }
+});
+
+test('two instances share one database', async () => {
+  const database = await freshDatabase();
+  const services = await Promise.all([Service.start(postgres.url(database)), Service.start(postgres.url(database))]);
+  const sender = new Sender('two').add(600);
+  try {
+    // Every event to both at once: one job each, whoever stores it.
+    await Promise.all(services.map((service) => sender.send(service)));
+    assert.equal(sender.acknowledged.size, 600);
+    await everyoneIsThere(database, sender);
+    const [{ jobs }] = await postgres.query(database, 'SELECT count(*)::int jobs FROM job_queue');
+    assert.equal(jobs, 600);
+    const [{ moved }] = await postgres.query(database, 'SELECT count(*)::int moved FROM job_queue WHERE attempts > 1');
+    assert.equal(moved, 0);
+  } finally {
+    await Promise.all(services.map((service) => service.stop()));
+  }
+});
+
+test('a service that starts before its database or schema waits for both', async () => {
+  const database = await postgres.create();
+  const service = await Service.start(postgres.url(database), {}, { waitUntilReady: false });
+  try {
+    await until(async () => (await service.get('/livez').catch(() => ({}))).status === 200, 'alive');
+    assert.equal((await service.get('/readyz')).status, 503);
+    const early = await service.deliver(userEvent('user.created', 'user_early', 1));
+    assert.equal(early.status, 503);
+    migrate(postgres.url(database));
+    await service.ready();
+    assert.equal((await service.deliver(userEvent('user.created', 'user_early', 1))).status, 202);
+  } finally {
+    assert.equal(await service.stop(), 0);
+  }
+});
+
+test('SIGTERM answers what is in flight, and ends with 0', async () => {
+  const database = await freshDatabase();
+  const service = await Service.start(postgres.url(database));
+  const sender = new Sender('drain').add(300);
+  const statuses = await sender.send(service, async () => {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    service.child.kill('SIGTERM');
+  });
+  const [code] = await service.closed;
+  assert.equal(code, 0);
+  const answered = statuses.filter((status) => status !== undefined);
+  assert.ok(answered.length > 0);
+  assert.ok(answered.every((status) => status === 202 || status === 503), `${[...new Set(answered)]}`);
+  const [{ n }] = await postgres.query(database, 'SELECT count(*)::int n FROM job_queue WHERE subject = ANY($1)', [[...sender.acknowledged]]);
+  assert.equal(n, sender.acknowledged.size);
+});
