@@ -63,6 +63,9 @@ test('the first synced user is visible; a second start goes on with the same dat
     second.child.kill('SIGKILL');
     await second.closed;
     await until(() => spawnSync('pgrep', ['-f', socket]).status !== 0, 'the server to be gone');
+    // As root the data is not below `state`.
+    rmSync(path.join('/var/tmp', path.basename(socket)), { recursive: true, force: true });
+    rmSync(socket, { recursive: true, force: true });
   } finally {
     rmSync(state, { recursive: true, force: true });
   }
