@@ -69,6 +69,10 @@ public:
     Task<int> release(std::string_view worker);
 
 private:
+    Task<Result<std::vector<std::size_t>>> resend(std::span<const NewJob* const> jobs,
+                                                  std::vector<std::size_t> known,
+                                                  std::vector<Enqueued>& stored);
+
     pg::Pool& pool_;
 };
 

@@ -103,6 +103,12 @@ public:
     Task<std::vector<StuckJob>> stuck(std::chrono::seconds older_than);
 
 private:
+    Task<Result<pg::Rows>> look(const JobFilter& filter,
+                                std::optional<std::chrono::milliseconds> window,
+                                const std::string* before, const std::string* before_id, int limit);
+    Task<Result<void>> change(const pg::Statement& statement, std::string_view id,
+                              std::string_view verb);
+
     pg::Pool& pool_;
 };
 

@@ -13,6 +13,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace rollcall::jobs {
 
@@ -53,5 +54,9 @@ private:
     struct State;
     std::unique_ptr<State> state_;
 };
+
+// Awaits `task`; an exception becomes a warning named `event`, and false. For steps that must not
+// stop what they are part of.
+Task<bool> guarded(std::string_view event, Task<> task);
 
 }  // namespace rollcall::jobs

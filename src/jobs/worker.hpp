@@ -9,6 +9,7 @@
 #include "base/task.hpp"
 #include "jobs/job.hpp"
 #include "jobs/metrics.hpp"
+#include "jobs/outcome.hpp"
 #include "jobs/queue.hpp"
 #include "jobs/retry_policy.hpp"
 #include "jobs/work_loop.hpp"
@@ -16,24 +17,9 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
-#include <variant>
 
 namespace rollcall::jobs {
-
-struct Completed {
-    std::string result_json = "{}";
-};
-struct Retry {
-    std::string reason;                              // stands in `error`: no personal data
-    std::optional<std::chrono::milliseconds> delay;  // absent: by the retry policy
-    bool burns_attempt = true;
-};
-struct Failed {
-    std::string reason;
-};
-using Outcome = std::variant<Completed, Retry, Failed>;
 
 // Throwing Unavailable is a Retry that burns no attempt (see RetryPolicy::outage), any other
 // exception one that does.
@@ -69,8 +55,8 @@ public:
     // refused).
     Task<int> stop(std::chrono::milliseconds grace);
 
-    // Works off what is due, without start(): returns when nothing is due any more, how many were
-    // run, or after `limit`.
+    // Works off what is due now, started or not, and returns how many jobs this call claimed: when
+    // nothing is due and nothing runs any more, or after `limit`, when some may still run.
     Task<int> run_due(std::chrono::milliseconds limit);
 
 private:

@@ -1,0 +1,332 @@
+-- Every statement of src/jobs. The states are drawn in docs/jobs.md; what people and applications
+-- call from SQL are functions (migrations/0005_jobs_functions.sql), which these use too.
+
+-- name: enqueue
+-- The hottest statement of all: one commit for the events of many requests. Sorted by event id, so
+-- that two such commits never wait for each other in a circle. Events not returned are known.
+INSERT INTO public.job_queue (id, job_type, payload, status, priority, error, event_id,
+    original_event, subject, version, banned, locked, clerk_created_at, processed_at, history)
+SELECT id, job_type, payload, status, priority, error, event_id, original_event, subject, version,
+    banned, locked, clerk_created_at, CASE WHEN status = 'FAILED' THEN now() END,
+    CASE WHEN status = 'FAILED' THEN rollcall.add_transition('[]', status, error => error)
+         ELSE '[]' END
+FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::integer[], $6::text[], $7::text[],
+    $8::text[], $9::text[], $10::bigint[], $11::boolean[], $12::boolean[], $13::timestamptz[])
+    AS j (id, job_type, payload, status, priority, error, event_id, original_event, subject,
+        version, banned, locked, clerk_created_at)
+ON CONFLICT (event_id) DO NOTHING
+RETURNING event_id
+
+-- name: resend
+-- Events that were there already. Where their job is FAILED the delivery sets it going again, with
+-- what it carries this time: the stored copy may have been blanked, or read by an older version. An
+-- event that is as unusable as before is FAILED again at once.
+WITH delivered AS MATERIALIZED (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::integer[],
+        $6::text[], $7::text[], $8::text[], $9::bigint[], $10::boolean[], $11::boolean[],
+        $12::timestamptz[])
+    AS d (event_id, job_type, payload, status, priority, error, original_event, subject, version,
+        banned, locked, clerk_created_at)
+), failed AS MATERIALIZED (
+    SELECT j.id, j.event_id FROM public.job_queue j
+    WHERE j.event_id = ANY($1::text[]) AND j.status = 'FAILED'
+    ORDER BY j.id
+    FOR UPDATE
+), again AS (
+    UPDATE public.job_queue j
+    SET status = d.status, job_type = d.job_type, payload = d.payload, priority = d.priority,
+        error = d.error, result = NULL, original_event = d.original_event, subject = d.subject,
+        version = d.version, banned = d.banned, locked = d.locked,
+        clerk_created_at = d.clerk_created_at, blanked_at = NULL, attempts = 0, run_at = now(),
+        updated_at = now(), processed_at = CASE WHEN d.status = 'FAILED' THEN now() END,
+        history = CASE WHEN d.status = 'FAILED'
+            THEN rollcall.add_transition(rollcall.add_transition(rollcall.recorded_history(j),
+                'PENDING', error => 'delivered again'), 'FAILED', error => d.error)
+            ELSE rollcall.add_transition(rollcall.recorded_history(j), 'PENDING',
+                error => 'delivered again') END
+    FROM failed JOIN delivered d ON d.event_id = failed.event_id
+    WHERE j.id = failed.id
+    RETURNING j.id
+)
+SELECT j.id, j.event_id
+FROM public.job_queue j
+WHERE j.event_id = ANY($1::text[])
+
+-- name: claim
+-- Leased work. One index range per priority, so that jobs waiting for their time are not walked.
+WITH RECURSIVE level (priority) AS (
+    SELECT max(j.priority) FROM public.job_queue j
+    WHERE j.status = 'PENDING'
+      AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+    UNION ALL
+    SELECT (SELECT max(j.priority) FROM public.job_queue j
+            WHERE j.status = 'PENDING'
+              AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+              AND j.priority < level.priority)
+    FROM level WHERE level.priority IS NOT NULL
+), due AS MATERIALIZED (
+    SELECT head.id, head.run_at AS due_at
+    FROM level CROSS JOIN LATERAL (
+        SELECT j.id, j.run_at FROM public.job_queue j
+        WHERE j.status = 'PENDING'
+          AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+          AND j.priority = level.priority AND j.run_at <= now()
+          AND (cardinality($2::text[]) = 0 OR j.job_type = ANY($2::text[]))
+        ORDER BY j.run_at
+        LIMIT $3::integer
+        FOR UPDATE SKIP LOCKED
+    ) AS head
+    LIMIT $3::integer
+), claimed AS (
+    UPDATE public.job_queue j
+    SET status = 'PROCESSING', attempts = j.attempts + 1, fence = j.fence + 1, leased_by = $1::text,
+        lease_until = now() + $4::bigint * interval '1 millisecond', updated_at = now(),
+        history = rollcall.add_transition(j.history, 'PROCESSING', j.attempts + 1,
+                                          worker => $1::text)
+    FROM due
+    WHERE j.id = due.id
+    RETURNING j.id, j.job_type, j.payload, j.subject, j.event_id, j.attempts, j.max_attempts,
+        j.fence, j.original_event, j.priority, j.created_at, due.due_at
+)
+SELECT id, job_type, payload, subject, event_id, attempts, max_attempts, fence, original_event,
+    (extract(epoch FROM now() - coalesce(created_at, now())) * 1000)::bigint AS age_ms,
+    (extract(epoch FROM now() - due_at) * 1000)::bigint AS waited_ms
+FROM claimed
+ORDER BY priority DESC, due_at, id
+
+-- name: renew
+-- Prolongs leases; what is not returned was lost. Not a transition: updated_at stands.
+UPDATE public.job_queue j
+SET lease_until = now() + $3::bigint * interval '1 millisecond'
+FROM unnest($1::text[]::uuid[], $2::bigint[]) AS held (id, fence)
+WHERE j.id = held.id AND j.fence = held.fence AND j.status = 'PROCESSING'
+RETURNING j.id
+
+-- name: complete
+UPDATE public.job_queue j
+SET status = 'COMPLETED', result = $3::jsonb, error = NULL, processed_at = now(),
+    updated_at = now(), leased_by = NULL, lease_until = NULL,
+    history = rollcall.add_transition(j.history, 'COMPLETED', j.attempts)
+WHERE j.id = $1::uuid AND j.fence = $2::bigint AND j.status = 'PROCESSING'
+
+-- name: retry
+UPDATE public.job_queue j
+SET status = 'PENDING', attempts = j.attempts - $5::integer,
+    run_at = now() + $3::bigint * interval '1 millisecond', error = $4::text, updated_at = now(),
+    leased_by = NULL, lease_until = NULL,
+    payload = rollcall.with_retry_count(j.payload, j.attempts - $5::integer),
+    history = rollcall.add_transition(j.history, 'PENDING', j.attempts, $4::text)
+WHERE j.id = $1::uuid AND j.fence = $2::bigint AND j.status = 'PROCESSING'
+
+-- name: bury
+UPDATE public.job_queue j
+SET status = 'FAILED', error = $3::text, processed_at = now(), updated_at = now(),
+    leased_by = NULL, lease_until = NULL,
+    history = rollcall.add_transition(j.history, 'FAILED', j.attempts, $3::text)
+WHERE j.id = $1::uuid AND j.fence = $2::bigint AND j.status = 'PROCESSING'
+
+-- name: release
+UPDATE public.job_queue j
+SET status = 'PENDING', attempts = greatest(j.attempts - 1, 0), run_at = now(), updated_at = now(),
+    leased_by = NULL, lease_until = NULL,
+    history = rollcall.add_transition(j.history, 'PENDING', j.attempts, 'worker stopped')
+WHERE j.status = 'PROCESSING' AND j.leased_by = $1::text
+
+-- name: rescue
+-- Leases that lapsed: the attempt counts. PROCESSING without a lease is another program's (a table
+-- that was adopted); an hour without a change says that it is gone.
+WITH lapsed AS MATERIALIZED (
+    SELECT j.id, j.attempts >= coalesce(j.max_attempts, $1::integer) AS last
+    FROM public.job_queue j
+    WHERE j.status = 'PROCESSING'
+      AND (j.lease_until < now()
+           OR (j.lease_until IS NULL AND j.updated_at < now() - interval '1 hour'))
+    ORDER BY j.updated_at
+    LIMIT 1000
+    FOR UPDATE SKIP LOCKED
+)
+UPDATE public.job_queue j
+SET status = CASE WHEN lapsed.last THEN 'FAILED' ELSE 'PENDING' END,
+    run_at = CASE WHEN lapsed.last THEN j.run_at ELSE now() END,
+    processed_at = CASE WHEN lapsed.last THEN now() END, updated_at = now(),
+    error = CASE WHEN lapsed.last THEN 'lease lapsed in the last attempt' ELSE 'lease lapsed' END,
+    leased_by = NULL, lease_until = NULL,
+    payload = rollcall.with_retry_count(j.payload, j.attempts),
+    history = rollcall.add_transition(rollcall.recorded_history(j),
+        CASE WHEN lapsed.last THEN 'FAILED' ELSE 'PENDING' END, j.attempts,
+        CASE WHEN lapsed.last THEN 'lease lapsed in the last attempt' ELSE 'lease lapsed' END,
+        j.leased_by)
+FROM lapsed
+WHERE j.id = lapsed.id
+RETURNING j.id, j.job_type, j.status, j.attempts
+
+-- name: table_pages
+SELECT pg_relation_size('public.job_queue') / current_setting('block_size')::bigint AS pages
+
+-- name: database_now
+SELECT rollcall.rfc3339(now()) AS now
+
+-- name: deleted_since
+-- Whose deletion was seen since $1 (a day ago, when it is NULL), less what a transaction may lie
+-- behind the time it stamps.
+SELECT l.clerk_id FROM rollcall.ledger l
+WHERE l.deleted_at IS NOT NULL
+  AND l.deletion_seen_at > coalesce($1::timestamptz, now() - interval '1 day') - interval '1 minute'
+ORDER BY l.deletion_seen_at
+LIMIT $2::integer
+
+-- name: sweep
+-- Removes and blanks in the pages from $1 up to $2. Jobs of the subjects $3, or, where $4, of
+-- anyone the ledger knows as deleted, are blanked as soon as they are finished; of those that wait
+-- only a deletion keeps what it has.
+WITH seen AS MATERIALIZED (
+    SELECT j.ctid AS at, j.status, j.job_type,
+        coalesce(j.processed_at, j.updated_at, j.created_at) AS ended_at,
+        (j.original_event IS NOT NULL OR j.payload ?| '{email,name}') AS personal,
+        coalesce(j.subject, j.payload ->> 'clerk_id') AS subject
+    FROM public.job_queue j
+    WHERE j.ctid >= $1::tid AND j.ctid < $2::tid AND j.status <> 'PROCESSING'
+), due AS MATERIALIZED (
+    SELECT seen.at, seen.status,
+        CASE seen.status
+            WHEN 'COMPLETED' THEN seen.ended_at < now() - $5::bigint * interval '1 millisecond'
+            WHEN 'CANCELLED' THEN seen.ended_at < now() - $6::bigint * interval '1 millisecond'
+            WHEN 'FAILED' THEN seen.ended_at < now() - $7::bigint * interval '1 millisecond'
+            ELSE false END AS prune,
+        seen.personal AND (
+            CASE seen.status
+                WHEN 'COMPLETED' THEN seen.ended_at < now() - $8::bigint * interval '1 millisecond'
+                WHEN 'PENDING' THEN false
+                ELSE seen.ended_at < now() - $9::bigint * interval '1 millisecond' END
+            OR (seen.status <> 'PENDING' OR seen.job_type <> 'USER_DELETED')
+               AND (seen.subject = ANY($3::text[])
+                    OR $4::boolean AND EXISTS (SELECT FROM rollcall.ledger l
+                        WHERE l.clerk_id = seen.subject AND l.deleted_at IS NOT NULL))) AS blank
+    FROM seen
+), mine AS MATERIALIZED (
+    SELECT j.ctid AS at, due.prune
+    FROM due JOIN public.job_queue j ON j.ctid = due.at AND j.status = due.status
+    WHERE due.prune OR due.blank
+    FOR UPDATE OF j SKIP LOCKED
+), pruned AS (
+    DELETE FROM public.job_queue j USING mine WHERE j.ctid = mine.at AND mine.prune
+    RETURNING 1
+), blanked AS (
+    UPDATE public.job_queue j
+    SET payload = CASE WHEN jsonb_typeof(j.payload) = 'object'
+                       THEN j.payload - 'email' - 'name' ELSE j.payload END,
+        original_event = NULL, blanked_at = now()
+    FROM mine WHERE j.ctid = mine.at AND NOT mine.prune
+    RETURNING 1
+)
+SELECT (SELECT count(*) FROM pruned) AS pruned, (SELECT count(*) FROM blanked) AS blanked
+
+-- name: depth
+-- How much waits, for the metrics: partial indexes only, finished jobs are not looked at.
+SELECT 'users' AS queue,
+    count(*) FILTER (WHERE due) AS ready,
+    count(*) FILTER (WHERE NOT due AND tries = 0) AS scheduled,
+    0::bigint AS running,
+    count(*) FILTER (WHERE NOT due AND tries > 0) AS retry,
+    (SELECT count(*) FROM public.job_queue f WHERE f.status = 'FAILED'
+        AND f.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')) AS dead,
+    coalesce(extract(epoch FROM now() - min(since) FILTER (WHERE due)), 0) AS oldest_seconds
+FROM (
+    SELECT true AS due, 0 AS tries, j.created_at AS since FROM public.job_queue j
+    WHERE j.status = 'PENDING' AND j.run_at <= j.created_at
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+    UNION ALL
+    SELECT j.run_at <= now(), j.attempts, j.run_at FROM public.job_queue j
+    WHERE j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+) AS waiting
+UNION ALL
+SELECT 'effects',
+    count(*) FILTER (WHERE j.run_at <= now()),
+    count(*) FILTER (WHERE j.run_at > now() AND j.attempts = 0),
+    (SELECT count(*) FROM public.job_queue r WHERE r.status = 'PROCESSING'),
+    count(*) FILTER (WHERE j.run_at > now() AND j.attempts > 0),
+    (SELECT count(*) FROM public.job_queue f WHERE f.status = 'FAILED'
+        AND f.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')),
+    coalesce(extract(epoch FROM now() - min(j.run_at) FILTER (WHERE j.run_at <= now())), 0)
+FROM public.job_queue j
+WHERE j.status = 'PENDING' AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+
+-- name: lease_hold
+-- Takes a lease that is free or lapsed, or renews it for who holds it under the same fence.
+INSERT INTO rollcall.leases AS l (name, holder, until, fence)
+VALUES ($1::text, $2::text, now() + $3::bigint * interval '1 millisecond', 1)
+ON CONFLICT (name) DO UPDATE
+SET holder = excluded.holder, until = excluded.until,
+    fence = CASE WHEN l.holder = excluded.holder AND l.fence = $4::bigint THEN l.fence
+                 ELSE l.fence + 1 END
+WHERE l.until < now() OR (l.holder = excluded.holder AND l.fence = $4::bigint)
+RETURNING fence
+
+-- name: lease_release
+UPDATE rollcall.leases SET until = '-infinity'
+WHERE name = $1::text AND holder = $2::text AND fence = $3::bigint
+
+-- name: list
+-- What a person sees of a job; newest first. $5 bounds how far back to look from the cursor (or
+-- now) in milliseconds, so that the usual page reads the newest part of the table only; the caller
+-- widens it. A search for what is PENDING names the conditions of its three partial indexes.
+SELECT j.id, j.job_type, j.status, j.priority, j.attempts, j.max_attempts, j.subject, j.event_id,
+    j.error, rollcall.rfc3339(j.created_at) AS created_at,
+    rollcall.rfc3339(j.updated_at) AS updated_at, rollcall.rfc3339(j.run_at) AS run_at,
+    rollcall.rfc3339(j.processed_at) AS processed_at, j.leased_by,
+    rollcall.rfc3339(j.lease_until) AS lease_until
+FROM public.job_queue j
+WHERE ($1::text IS NULL OR j.status = $1::text)
+  AND ($2::text IS NULL OR j.job_type = $2::text)
+  AND ($3::text IS NULL OR j.subject = $3::text)
+  AND ($4::text IS NULL OR j.event_id = $4::text)
+  AND ($5::bigint IS NULL OR j.created_at >=
+       coalesce($6::timestamptz, now()) - $5::bigint * interval '1 millisecond')
+  AND ($6::timestamptz IS NULL
+       OR (coalesce(j.created_at, '-infinity'), j.id) < ($6::timestamptz, $7::uuid))
+  AND ($1::text IS DISTINCT FROM 'PENDING'
+       OR (j.status = 'PENDING' AND j.run_at <= j.created_at
+           AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED'))
+       OR (j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
+           AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED'))
+       OR (j.status = 'PENDING'
+           AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')))
+ORDER BY coalesce(j.created_at, '-infinity') DESC, j.id DESC
+LIMIT $8::integer
+
+-- name: show
+SELECT j.id, j.job_type, j.status, j.priority, j.attempts, j.max_attempts, j.subject, j.event_id,
+    j.error, rollcall.rfc3339(j.created_at) AS created_at,
+    rollcall.rfc3339(j.updated_at) AS updated_at, rollcall.rfc3339(j.run_at) AS run_at,
+    rollcall.rfc3339(j.processed_at) AS processed_at, j.leased_by,
+    rollcall.rfc3339(j.lease_until) AS lease_until,
+    j.payload, j.result, j.original_event, rollcall.rfc3339(j.blanked_at) AS blanked_at
+FROM public.job_queue j
+WHERE j.id = $1::uuid
+
+-- name: history
+SELECT h.status, rollcall.rfc3339(h.at) AS at, h.attempt, h.error, h.worker
+FROM rollcall.job_history($1::uuid) AS h
+
+-- name: state
+SELECT j.status, j.blanked_at IS NOT NULL AS blanked FROM public.job_queue j WHERE j.id = $1::uuid
+
+-- name: retry_by_hand
+SELECT rollcall.retry_job($1::uuid) AS done
+
+-- name: cancel_by_hand
+SELECT rollcall.cancel_job($1::uuid) AS done
+
+-- name: retry_failed
+SELECT rollcall.retry_failed($1::text) AS retried
+
+-- name: stats
+SELECT s.job_type, s.status, s.jobs, s.due, rollcall.rfc3339(s.oldest_at) AS oldest_at,
+    s.average_seconds
+FROM rollcall.queue_stats() AS s
+
+-- name: stuck
+SELECT s.id, s.job_type, s.status, s.attempts, rollcall.rfc3339(s.since) AS since, s.worker,
+    s.reason
+FROM rollcall.stuck_jobs($1::bigint * interval '1 second') AS s

@@ -1,0 +1,178 @@
+#include "jobs/work_loop.hpp"
+
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "base/wakeup.hpp"
+#include "jobs/reason.hpp"
+
+#include <boost/asio/redirect_error.hpp>
+#include <utility>
+#include <vector>
+
+namespace rollcall::jobs {
+
+using Steady = std::chrono::steady_clock;
+
+struct WorkLoop::State {
+    struct Lane {
+        explicit Lane(Executor executor) : wakeup(executor), pause(executor) {}
+        Wakeup wakeup;
+        SteadyTimer pause;  // between a failure and the next try
+        bool idle = false;
+    };
+
+    State(Executor e, WorkLoopConfig c, Pass p)
+        : executor(e), config(std::move(c)), pass(std::move(p)), ended(e) {
+        ended.expires_at(Steady::time_point::max());
+    }
+
+    Task<> run(Lane& lane);
+    Task<bool> wait_for_work(Lane& lane);
+    Task<std::optional<int>> attempt();
+    void failed(std::string reason);
+    void wake_one_idle();
+
+    Executor executor;
+    WorkLoopConfig config;
+    Pass pass;
+    SteadyTimer ended;  // cancelled when the last lane ends
+    std::vector<std::unique_ptr<Lane>> lanes;
+    Random random;
+
+    int running = 0;  // lanes
+    int busy = 0;     // lanes inside a pass
+    bool stopping = false;
+    bool again = false;  // woken while a pass ran
+    Steady::time_point last_pass = Steady::time_point::min();
+
+    int failures = 0;  // in a row
+    std::string failure;
+    Steady::time_point failing_since;
+};
+
+// True when the lane should run a pass now; false: look again (or stop).
+Task<bool> WorkLoop::State::wait_for_work(Lane& lane) {
+    if (again) co_return true;
+    // The interval is the loop's, not each lane's: many idle lanes do not poll more often.
+    const Duration interval = bounded(config.poll_interval());
+    const auto due = last_pass == Steady::time_point::min() ? Steady::now() : last_pass + interval;
+    lane.idle = true;
+    const bool woken = co_await lane.wakeup.wait(due - Steady::now());
+    lane.idle = false;
+    co_return !stopping && (woken || again || Steady::now() >= last_pass + interval);
+}
+
+Task<> WorkLoop::State::run(Lane& lane) {
+    bool more = false;
+    while (!stopping) {
+        if (!more && !co_await wait_for_work(lane)) continue;
+        again = false;
+        last_pass = Steady::now();
+        ++busy;
+        if (config.busy != nullptr) config.busy->Increment();
+        const std::optional<int> done = co_await attempt();
+        if (config.busy != nullptr) config.busy->Decrement();
+        --busy;
+        more = !done || *done >= config.full_pass;
+        if (!done && !stopping) {
+            lane.pause.expires_after(
+                backoff_delay(config.backoff, std::max(failures - 1, 0), random));
+            boost::system::error_code cut_short;
+            co_await lane.pause.async_wait(asio::redirect_error(use_task, cut_short));
+        } else if (more) {
+            wake_one_idle();
+        }
+    }
+    if (--running == 0) ended.cancel();
+}
+
+// The periodic loop's seam: whatever a pass throws ends here.
+Task<std::optional<int>> WorkLoop::State::attempt() {
+    try {
+        const int done = co_await pass();
+        if (failures > 0) {
+            const std::chrono::duration<double> lasted = Steady::now() - failing_since;
+            log::info("work_loop_recovered",
+                      {{"loop", config.name}, {"after_seconds", lasted.count()}});
+            failures = 0;
+            failure.clear();
+        }
+        co_return done;
+    } catch (const std::exception& error) {
+        failed(reason_of(error));
+    }
+    co_return std::nullopt;
+}
+
+void WorkLoop::State::failed(std::string reason) {
+    if (failures++ == 0) failing_since = Steady::now();
+    if (reason == failure) return;
+    log::warn("work_loop_failing", {{"loop", config.name}, {"reason", reason}});
+    failure = std::move(reason);
+}
+
+void WorkLoop::State::wake_one_idle() {
+    for (const auto& lane : lanes) {
+        if (!lane->idle) continue;
+        lane->wakeup.wake();
+        return;
+    }
+    again = true;
+}
+
+WorkLoop::WorkLoop(Executor executor, WorkLoopConfig config, Pass pass)
+    : state_(std::make_unique<State>(executor, std::move(config), std::move(pass))) {
+    ensure(state_->config.lanes > 0, "work loop: at least one lane");
+    for (int i = 0; i < state_->config.lanes; ++i) {
+        state_->lanes.push_back(std::make_unique<State::Lane>(executor));
+    }
+}
+
+WorkLoop::~WorkLoop() = default;
+
+void WorkLoop::start() {
+    if (state_->running > 0) return;
+    state_->stopping = false;
+    state_->last_pass = Steady::time_point::min();
+    state_->running = state_->config.lanes;
+    for (const auto& lane : state_->lanes) {
+        spawn(state_->executor, state_->config.name, state_->run(*lane));
+    }
+}
+
+void WorkLoop::wake() {
+    if (state_->busy > 0) {
+        state_->again = true;
+    } else {
+        state_->wake_one_idle();
+    }
+}
+
+Task<> WorkLoop::stop() {
+    State& state = *state_;
+    state.stopping = true;
+    for (const auto& lane : state.lanes) {
+        lane->wakeup.wake();
+        lane->pause.cancel();
+    }
+    while (state.running > 0) {
+        boost::system::error_code woken;
+        co_await state.ended.async_wait(asio::redirect_error(use_task, woken));
+    }
+}
+
+bool WorkLoop::failing() const {
+    return state_->failures > 0;
+}
+
+Task<bool> guarded(std::string_view event, Task<> task) {
+    try {
+        co_await std::move(task);
+        co_return true;
+    } catch (const std::exception& failure) {
+        log::warn(event, {{"reason", reason_of(failure)}});
+    }
+    co_return false;
+}
+
+}  // namespace rollcall::jobs
