@@ -204,7 +204,7 @@ Task<> Listener::drain(milliseconds limit) {
     draining_ = true;
     error_code ignored;
     acceptor_.close(ignored);
-    for (const Entry& entry : idle_) entry.session->close();
+    for (const Entry& entry : idle_) entry.session->close_if_silent();
     if (connections() > 0) {
         SteadyTimer timer(executor_);
         timer.expires_after(bounded(limit));

@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::chrono::milliseconds longest_wait = std::chrono::hours(1);
 constexpr std::size_t key_bytes_max = 64;
+// What sums of fractions may be off by: far less than any wait.
+constexpr double tolerance = 1e-6;
 
 double refilled(const RateLimit& limit, double tokens, SteadyTime at, SteadyTime now) {
     const double elapsed = std::chrono::duration<double>(now - at).count();
@@ -18,11 +20,11 @@ double refilled(const RateLimit& limit, double tokens, SteadyTime at, SteadyTime
 }
 
 std::chrono::milliseconds until_one(const RateLimit& limit, double tokens) {
-    if (tokens >= 1) return std::chrono::milliseconds::zero();
+    if (tokens >= 1 - tolerance) return std::chrono::milliseconds::zero();
     const double seconds = (1 - tokens) / limit.per_second;
     if (!(seconds < std::chrono::duration<double>(longest_wait).count())) return longest_wait;
-    return std::chrono::milliseconds(
-        std::max<std::int64_t>(1, static_cast<std::int64_t>(std::ceil(seconds * 1000))));
+    return std::chrono::milliseconds(std::max<std::int64_t>(
+        1, static_cast<std::int64_t>(std::ceil(seconds * 1000 - tolerance))));
 }
 
 }  // namespace
@@ -49,7 +51,7 @@ std::chrono::milliseconds RateLimiter::take(std::string_view key, SteadyTime now
     bucket.tokens = refilled(limit_, bucket.tokens, bucket.at, now);
     bucket.at = std::max(bucket.at, now);
     const auto wait = until_one(limit_, bucket.tokens);
-    if (wait == std::chrono::milliseconds::zero()) bucket.tokens -= 1;
+    if (wait == std::chrono::milliseconds::zero()) bucket.tokens = std::max(0.0, bucket.tokens - 1);
     return wait;
 }
 

@@ -18,28 +18,6 @@ constexpr std::size_t chunk_line_bytes_max = 256;
 constexpr std::size_t reserved_body_bytes_max = 64 * 1024;
 constexpr std::size_t kept_body_bytes_max = 4 * 1024;
 
-bool has_valid_escapes(std::string_view path) {
-    for (std::size_t at = path.find('%'); at != std::string_view::npos;
-         at = path.find('%', at + 1)) {
-        const std::string_view digits = path.substr(at + 1, 2);
-        if (digits.size() != 2 ||
-            digits.find_first_not_of("0123456789ABCDEFabcdef") != std::string_view::npos) {
-            return false;
-        }
-    }
-    return true;
-}
-
-bool is_path(std::string_view path) {
-    return path.starts_with('/') && detail::all_in(path, detail::path_characters) &&
-           has_valid_escapes(path);
-}
-
-// Wider than RFC 3986, which clients do not keep to: anything visible but '#'.
-bool is_query(std::string_view query) {
-    return std::ranges::all_of(query, [](char c) { return c > 0x20 && c < 0x7F && c != '#'; });
-}
-
 bool is_host(std::string_view host) {
     return !host.empty() && detail::all_in(host, detail::host_characters);
 }

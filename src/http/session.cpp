@@ -62,6 +62,11 @@ void Session::close() {
     socket_.close(ignored);
 }
 
+void Session::close_if_silent() {
+    error_code error;
+    if (socket_.available(error) == 0) close();
+}
+
 void Session::cut(SteadyTime now) {
     if (now < deadline_) return;
     deadline_ = SteadyTime::max();
@@ -146,7 +151,7 @@ void Session::prepare_wait(Phase phase) {
     } else if (phase == Phase::head) {
         deadline_ = listener_.deadline(config.header_timeout);
     } else {
-        if (listener_.draining()) close();
+        if (listener_.draining()) close_if_silent();
         idle_ = true;
         deadline_ = listener_.deadline(fresh_ ? std::min(config.header_timeout, config.idle_timeout)
                                               : config.idle_timeout);

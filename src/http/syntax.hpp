@@ -1,7 +1,9 @@
 // The character rules of RFC 9110 and RFC 3986 that both ends of a connection need.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -29,6 +31,18 @@ inline bool all_in(std::string_view text, const std::array<bool, 256>& set) {
     return good;
 }
 
+inline bool has_valid_escapes(std::string_view path) {
+    for (std::size_t at = path.find('%'); at != std::string_view::npos;
+         at = path.find('%', at + 1)) {
+        const std::string_view digits = path.substr(at + 1, 2);
+        if (digits.size() != 2 ||
+            digits.find_first_not_of("0123456789ABCDEFabcdef") != std::string_view::npos) {
+            return false;
+        }
+    }
+    return true;
+}
+
 }  // namespace detail
 
 [[nodiscard]] inline bool is_token(std::string_view text) {
@@ -44,6 +58,16 @@ inline bool all_in(std::string_view text, const std::array<bool, 256>& set) {
                static_cast<unsigned>(byte == 0x7F);
     }
     return bad == 0;
+}
+
+[[nodiscard]] inline bool is_path(std::string_view path) {
+    return path.starts_with('/') && detail::all_in(path, detail::path_characters) &&
+           detail::has_valid_escapes(path);
+}
+
+// Wider than RFC 3986, which clients do not keep to: anything visible but '#'.
+[[nodiscard]] inline bool is_query(std::string_view query) {
+    return std::ranges::all_of(query, [](char c) { return c > 0x20 && c < 0x7F && c != '#'; });
 }
 
 [[nodiscard]] inline std::string_view trim_blanks(std::string_view text) {
