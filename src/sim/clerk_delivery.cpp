@@ -39,22 +39,6 @@ struct ClerkDelivery::Signed {
     std::string signature;
 };
 
-// One of the attempts under way, while it lives.
-class ClerkDelivery::Turn {
-public:
-    explicit Turn(ClerkDelivery& delivery) : delivery_(delivery) {}
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-    ~Turn() {
-        --delivery_.under_way_;
-        delivery_.changed_.wake();
-        delivery_.ended_.wake();
-    }
-
-private:
-    ClerkDelivery& delivery_;
-};
-
 ClerkDelivery::ClerkDelivery(Executor executor, std::shared_ptr<ClerkInstance> clerk)
     : executor_(executor),
       clerk_(std::move(clerk)),
@@ -84,6 +68,9 @@ Task<> ClerkDelivery::run() {
             spawn(executor_, "sim_attempt",
                   [](std::shared_ptr<ClerkDelivery> self, MessageLog::Send one) -> Task<> {
                       co_await self->attempt(one);
+                      --self->under_way_;
+                      self->changed_.wake();
+                      self->ended_.wake();
                   }(shared_from_this(), *send));
         }
         // With no room or no endpoint, the end of an attempt or a change of the endpoint wakes.
@@ -111,7 +98,6 @@ ClerkDelivery::Signed ClerkDelivery::sign(const Message& message) {
 }
 
 Task<> ClerkDelivery::attempt(MessageLog::Send send) {
-    const Turn turn(*this);
     if (clerk_->faults.strikes(Fault::slow_delivery)) co_await sleep(clerk_->faults.slow());
     const auto* message = clerk_->messages.find(send.message);
     if (message == nullptr || stopping_) co_return;

@@ -33,7 +33,6 @@ public:
 
 private:
     struct Signed;
-    class Turn;
     [[nodiscard]] Signed sign(const Message& message);
     Task<> run();
     Task<> attempt(MessageLog::Send send);

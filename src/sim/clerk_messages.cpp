@@ -102,17 +102,29 @@ void MessageLog::plan(Message& message, Trigger trigger, SteadyTime due) {
     due_.emplace(due, Send{message.serial, trigger});
 }
 
+MessageLog::Due::const_iterator MessageLog::first_sendable() const {
+    return std::ranges::find_if(due_, [&](const auto& entry) {
+        const Send& send = entry.second;
+        return send.trigger == Trigger::duplicate ||
+               !subjects_under_way_.contains(messages_.at(send.message).subject);
+    });
+}
+
 std::optional<MessageLog::Send> MessageLog::take_due(SteadyTime now) {
-    if (due_.empty() || due_.begin()->first > now) return std::nullopt;
-    const Send send = due_.begin()->second;
-    due_.erase(due_.begin());
+    const auto at = first_sendable();
+    if (at == due_.end() || at->first > now) return std::nullopt;
+    const Send send = at->second;
+    due_.erase(at);
     held_.erase(send.message);
+    const auto& subject = messages_.at(send.message).subject;
+    if (send.trigger != Trigger::duplicate && !subject.empty()) subjects_under_way_.insert(subject);
     return send;
 }
 
 std::optional<SteadyTime> MessageLog::next_due() const {
-    if (due_.empty()) return std::nullopt;
-    return due_.begin()->first;
+    const auto at = first_sendable();
+    if (at == due_.end()) return std::nullopt;
+    return at->first;
 }
 
 void MessageLog::finish(const Send& send, Outcome outcome, SteadyTime now) {
@@ -120,6 +132,7 @@ void MessageLog::finish(const Send& send, Outcome outcome, SteadyTime now) {
     if (found == messages_.end()) return;  // cleared meanwhile
     Message& message = found->second;
     --message.outstanding;
+    if (send.trigger != Trigger::duplicate) subjects_under_way_.erase(message.subject);
     if (accepted(outcome.attempt.status)) {
         message.delivered = true;
         unplan_schedule(message);
@@ -197,6 +210,7 @@ void MessageLog::clear() {
     messages_.clear();
     serials_.clear();
     due_.clear();
+    subjects_under_way_.clear();
     held_.clear();
     idle_.clear();
     lost_ = 0;

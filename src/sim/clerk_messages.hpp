@@ -98,8 +98,11 @@ public:
     // Takes a message in. Null, and counted as lost, when there is no room.
     const Message* add(Message message, const SendPlan& plan, SteadyTime now);
 
-    // The next send that is due; the caller must finish() it.
+    // The next send that is due; the caller must finish() it. Messages about one subject are sent
+    // one after the other, so that without faults they arrive in order; a failed one holds up
+    // nothing, and a duplicate goes beside its original.
     std::optional<Send> take_due(SteadyTime now);
+    // When take_due() will have something, unless an attempt ends before.
     [[nodiscard]] std::optional<SteadyTime> next_due() const;
     void finish(const Send& send, Outcome outcome, SteadyTime now);
 
@@ -118,6 +121,9 @@ public:
     void clear();
 
 private:
+    using Due = std::multimap<SteadyTime, Send>;
+
+    [[nodiscard]] Due::const_iterator first_sendable() const;
     void plan(Message& message, Trigger trigger, SteadyTime due);
     void unplan_schedule(Message& message);
     void release_held(std::uint64_t but, SteadyTime now);
@@ -127,7 +133,8 @@ private:
     double speed_;
     std::map<std::uint64_t, Message> messages_;
     std::unordered_map<std::string, std::uint64_t> serials_;
-    std::multimap<SteadyTime, Send> due_;
+    Due due_;
+    std::set<std::string, std::less<>> subjects_under_way_;
     std::set<std::uint64_t> held_;
     std::set<std::uint64_t> idle_;  // nothing planned or under way: may be forgotten
     std::uint64_t next_serial_ = 1;

@@ -49,6 +49,31 @@ TEST_F(MessageLogTest, SendsInOrderAndOnce) {
     EXPECT_FALSE(log_.next_due());
 }
 
+TEST_F(MessageLogTest, SendsMessagesAboutOneSubjectOneAfterTheOther) {
+    const auto about = [&](const std::string& id, const std::string& subject) {
+        Message message;
+        message.id = id;
+        message.subject = subject;
+        log_.add(std::move(message), {.duplicated = id == "c"}, now_);
+    };
+    about("a", "user_1");
+    about("b", "user_1");
+    about("c", "user_2");
+    const auto first = log_.take_due(now_);
+    const auto second = log_.take_due(now_);
+    const auto third = log_.take_due(now_);
+    ASSERT_TRUE(first && second && third);
+    EXPECT_EQ(log_.find(first->message)->id, "a");
+    EXPECT_EQ(log_.find(second->message)->id, "c");
+    EXPECT_EQ(third->trigger, Trigger::duplicate) << "beside its original";
+    EXPECT_FALSE(log_.take_due(now_));
+    EXPECT_FALSE(log_.next_due());
+    log_.finish(*first, {}, now_);
+    const auto fourth = log_.take_due(now_);
+    ASSERT_TRUE(fourth);
+    EXPECT_EQ(log_.find(fourth->message)->id, "b") << "though a is still to be retried";
+}
+
 TEST_F(MessageLogTest, RetriesOnSvixsScheduleAndThenGivesUp) {
     add("a");
     for (const auto delay : retry_schedule) {

@@ -219,7 +219,7 @@ std::string ClerkSimulator::webhook_secret() const {
     return state_->clerk->endpoint.secrets(state_->clock.steady()).front();
 }
 
-ClerkInstance& ClerkSimulator::instance() {
+ClerkInstance& ClerkSimulator::instance() const {
     return *state_->clerk;
 }
 

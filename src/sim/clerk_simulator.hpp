@@ -67,7 +67,7 @@ public:
     [[nodiscard]] unsigned short port() const;
     [[nodiscard]] std::string url() const;             // http://127.0.0.1:PORT, for CLERK_API_URL
     [[nodiscard]] std::string webhook_secret() const;  // the current one
-    [[nodiscard]] ClerkInstance& instance();           // users, messages, faults
+    [[nodiscard]] ClerkInstance& instance() const;     // users, messages, faults
 
     // Points the webhooks at `url`, for a receiver that is bound after the simulator.
     [[nodiscard]] Result<void> set_webhook_url(const std::string& url);

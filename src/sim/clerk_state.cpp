@@ -20,6 +20,10 @@ std::unexpected<Error> unusable(const std::string& path, std::string_view why) {
                                                   "): remove the file to start afresh");
 }
 
+// Ids that were given out after the last writing, before a crash, must not be given again: a
+// receiver would take a new message for one that it has seen.
+constexpr std::uint64_t ids_skipped = 100'000;
+
 // A seed above 2^63 does not fit a JSON int64: Boost reads it as uint64.
 std::optional<std::uint64_t> unsigned_of(const json::value* value) {
     if (value == nullptr) return std::nullopt;
@@ -44,7 +48,7 @@ Result<ClerkState> parse_state(const json::object& object, const std::string& pa
     for (const auto& [prefix, count] : made->get_object()) {
         const auto number = unsigned_of(&count);
         if (!number) return unusable(path, "ids_made");
-        state.ids_made[std::string(prefix)] = *number;
+        state.ids_made[std::string(prefix)] = *number + ids_skipped;
     }
     state.users.reserve(users->get_array().size());
     for (const auto& value : users->get_array()) {

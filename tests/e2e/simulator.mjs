@@ -1,0 +1,153 @@
+// The built binary's `rollcall sim` as a black box, and a receiver for what it delivers.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import http from 'node:http';
+import path from 'node:path';
+import readline from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+export const SECRET_KEY = 'sk_test_e2e';
+export const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
+
+// ROLLCALL_BINARY, else the newest kind of build that is there.
+export function binary() {
+  const candidates = [
+    process.env.ROLLCALL_BINARY,
+    path.join(root, 'build/dev/rollcall'),
+    path.join(root, 'build/release/rollcall'),
+  ].filter(Boolean);
+  const found = candidates.find((candidate) => existsSync(candidate));
+  if (!found) throw new Error(`no rollcall binary: build it first (${candidates.join(', ')})`);
+  return found;
+}
+
+// Waits until `condition` returns something truthy, and returns that.
+export async function until(condition, what, limit = 15_000) {
+  const end = Date.now() + limit;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > end) throw new Error(`waited in vain for: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+// Runs `rollcall sim` to its end; for what it refuses.
+export async function runToEnd(...args) {
+  const child = spawn(binary(), ['sim', ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let output = '';
+  child.stdout.on('data', (chunk) => (output += chunk));
+  child.stderr.on('data', (chunk) => (output += chunk));
+  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  const [code] = await once(child, 'close');
+  clearTimeout(timer);
+  return { code, output };
+}
+
+export class Simulator {
+  static async start(...args) {
+    const all = ['sim', '--listen', '127.0.0.1:0', '--secret-key', SECRET_KEY];
+    const child = spawn(binary(), [...all, '--webhook-secret', WEBHOOK_SECRET, ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let errors = '';
+    child.stderr.on('data', (chunk) => (errors += chunk));
+    const exited = once(child, 'close').then(([code]) => {
+      throw new Error(`rollcall sim ended with ${code}: ${errors}`);
+    });
+    exited.catch(() => {});
+    const lines = readline.createInterface({ input: child.stdout });
+    const [first] = await Promise.race([once(lines, 'line'), exited]);
+    const url = /^sim listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(first)?.[1];
+    if (!url) throw new Error(`unexpected first line: ${first}`);
+    return new Simulator(child, url);
+  }
+
+  constructor(child, url) {
+    this.child = child;
+    this.url = url;
+  }
+
+  async stop() {
+    if (this.child.exitCode !== null) return this.child.exitCode;
+    this.child.kill('SIGTERM');
+    const [code] = await once(this.child, 'close');
+    return code;
+  }
+
+  // A control route; throws on anything but 200.
+  async control(method, path, body) {
+    const response = await fetch(`${this.url}/sim${path}`, {
+      method,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (response.status !== 200) throw new Error(`${method} /sim${path}: ${response.status} ${text}`);
+    return JSON.parse(text);
+  }
+
+  faults(changes) {
+    return this.control('PATCH', '/faults', changes);
+  }
+
+  // The Backend API without the SDK.
+  raw(method, path, { body, headers } = {}) {
+    return fetch(`${this.url}/v1${path}`, {
+      method,
+      headers: { authorization: `Bearer ${SECRET_KEY}`, ...headers },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  }
+
+  messages(query = '') {
+    return this.control('GET', `/messages${query}`).then((answer) => answer.messages);
+  }
+}
+
+// Keeps every delivery: headers, exact body, parsed event.
+export class Receiver {
+  static async start() {
+    const receiver = new Receiver();
+    await new Promise((resolve) => receiver.server.listen(0, '127.0.0.1', resolve));
+    return receiver;
+  }
+
+  constructor() {
+    this.deliveries = [];
+    this.answer = () => ({ status: 200 });
+    this.server = http.createServer(async (request, response) => {
+      const chunks = [];
+      for await (const chunk of request) chunks.push(chunk);
+      const body = Buffer.concat(chunks).toString('utf8');
+      const delivery = { method: request.method, headers: request.headers, body, at: Date.now() };
+      this.deliveries.push(delivery);
+      const { status, headers } = this.answer(delivery, this.deliveries.length);
+      response.writeHead(status, headers).end();
+    });
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.server.address().port}/webhooks/clerk`;
+  }
+
+  clear() {
+    this.deliveries = [];
+    this.answer = () => ({ status: 200 });
+  }
+
+  events() {
+    return this.deliveries.map((delivery) => JSON.parse(delivery.body));
+  }
+
+  count(number) {
+    return until(() => this.deliveries.length >= number, `${number} deliveries`);
+  }
+
+  async stop() {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+}
