@@ -16,7 +16,7 @@ std::string time_of_day() {
 }  // namespace
 
 void Account::heading(std::string_view text) const {
-    fmt::print(colours_ ? "\n\x1b[1m{}\x1b[0m\n" : "\n{}\n", text);
+    fmt::print("\n{}{}{}\n", colours_ ? "\x1b[1m" : "", text, colours_ ? "\x1b[0m" : "");
     std::fflush(stdout);
 }
 

@@ -3,9 +3,6 @@
 #include "base/clock.hpp"
 #include "cli/defaults.hpp"
 
-// Header-only and without exceptions: malformed text comes back as a value.
-#define TOML_HEADER_ONLY 1
-#define TOML_EXCEPTIONS 0
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
