@@ -224,9 +224,14 @@ describe('one user', () => {
     const merged = await clerk.users.updateUserMetadata(user.id, {
       publicMetadata: { plan: { seats: null, extra: { deep: true } } },
     });
-    assert.deepEqual(merged.publicMetadata, { keep: 1, plan: { name: 'pro', extra: { deep: true } } });
+    assert.deepEqual(merged.publicMetadata, {
+      keep: 1,
+      plan: { name: 'pro', extra: { deep: true } },
+    });
     assert.deepEqual(merged.privateMetadata, { a: 1 });
-    const replaced = await clerk.users.replaceUserMetadata(user.id, { publicMetadata: { only: 1 } });
+    const replaced = await clerk.users.replaceUserMetadata(user.id, {
+      publicMetadata: { only: 1 },
+    });
     assert.deepEqual(replaced.publicMetadata, { only: 1 });
     assert.deepEqual(replaced.privateMetadata, { a: 1 });
   });

@@ -46,7 +46,10 @@ test('a seed repeats users, ids and messages', async () => {
 test('a state file keeps the users, and SIGTERM ends with 0', async () => {
   const folder = await mkdtemp(path.join(os.tmpdir(), 'rollcall-sim-'));
   const state = ['--state', path.join(folder, 'clerk.json'), '--users', '3'];
-  const users = async (sim) => (await (await sim.raw('GET', '/users')).json()).map((user) => user.id);
+  const users = async (sim) => {
+    const answer = await sim.raw('GET', '/users');
+    return (await answer.json()).map((user) => user.id);
+  };
   try {
     const first = await Simulator.start(...state);
     await first.raw('POST', '/users', { body: { username: 'later' } });

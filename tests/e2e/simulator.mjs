@@ -85,7 +85,9 @@ export class Simulator {
       body: body === undefined ? undefined : JSON.stringify(body),
     });
     const text = await response.text();
-    if (response.status !== 200) throw new Error(`${method} /sim${path}: ${response.status} ${text}`);
+    if (response.status !== 200) {
+      throw new Error(`${method} /sim${path}: ${response.status} ${text}`);
+    }
     return JSON.parse(text);
   }
 
