@@ -17,7 +17,7 @@ namespace rollcall::pg {
 struct MigrationStep {
     std::string name;  // 0001_job_queue
     bool applied = false;
-    std::string applied_at;  // RFC 3339; empty when not applied
+    std::string applied_at{};  // RFC 3339; empty when not applied
 };
 
 class Migrator {

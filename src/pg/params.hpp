@@ -17,8 +17,13 @@ namespace rollcall::pg {
 class Params {
 public:
     Params& null();
-    Params& text(std::string_view value);                 // text, jsonb, enum, …: server parses
-    Params& text(std::optional<std::string_view> value);  // NULL when absent
+    // text, jsonb, enum, …: the server parses. A NUL byte, which no PostgreSQL text can hold, makes
+    // the server refuse the statement (22021).
+    Params& text(std::string_view value);
+    template <class String>
+    Params& text(const std::optional<String>& value) {  // NULL when absent
+        return value ? text(std::string_view(*value)) : null();
+    }
     Params& bigint(std::int64_t value);
     Params& integer(std::int32_t value);
     Params& boolean(bool value);
@@ -38,7 +43,8 @@ public:
     [[nodiscard]] std::size_t size() const { return slots_.size(); }
 
 private:
-    friend class Connection;
+    friend class Arguments;  // what libpq reads
+    friend class PlanCache;  // what the server was told of the types
     struct Slot {
         std::size_t offset = 0;
         int length = 0;
@@ -46,7 +52,8 @@ private:
         bool binary = false;
         bool null = false;
     };
-    void add(std::uint32_t type, bool binary, std::string_view bytes);
+    void open(std::uint32_t type, bool binary);
+    void close();
 
     std::vector<Slot> slots_;
     std::string bytes_;

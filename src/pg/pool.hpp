@@ -6,6 +6,7 @@
 
 #include "base/backoff.hpp"
 #include "base/metrics.hpp"
+#include "base/result.hpp"
 #include "base/secret.hpp"
 #include "base/task.hpp"
 #include "pg/error.hpp"
@@ -14,18 +15,16 @@
 #include "pg/statement.hpp"
 
 #include <chrono>
-#include <deque>
 #include <expected>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace rollcall::pg {
 
-class Connection;
-
 struct DatabaseConfig {
-    Secret url;  // libpq URI or keyword string; sslmode and all else as libpq has
+    Secret url;  // libpq URI or keyword string; sslmode and all else as libpq has them
     std::string application_name = "rollcall";
     bool prepared_statements = true;  // false: for poolers that lose named statements
     std::chrono::milliseconds connect_timeout{5'000};
@@ -34,10 +33,12 @@ struct DatabaseConfig {
     Backoff reconnect{std::chrono::milliseconds(100), std::chrono::milliseconds(5'000)};
 };
 
-struct PoolMetrics;
+// Whether libpq can read the URL; the reason never quotes it.
+[[nodiscard]] Result<void> check(const DatabaseConfig& config);
 
-// The state of one explicit transaction. Ends in `commit()`; anything else that ends the scope, an
-// exception too, closes it by rollback before the connection is used again.
+// One explicit transaction. BEGIN travels with the first statement. Ends in `commit()`; anything
+// else that ends the scope, an exception too, closes it by rollback before the connection is used
+// again. One coroutine at a time may use it, and none after it committed or threw Unavailable.
 class Transaction {
 public:
     Transaction(Transaction&&) noexcept;
@@ -47,7 +48,15 @@ public:
     Task<Rows> execute(const Statement& statement, const Params& params = {});
     Task<std::expected<Rows, SqlError>> try_execute(const Statement& statement,
                                                     const Params& params = {});
+    // SQL text of several statements without parameters; names the line of a refused one.
+    Task<std::expected<void, SqlError>> try_execute_script(std::string_view text);
+
     Task<> commit();
+    // For callers whose next step depends on the refusal (a deferred constraint, a serialization
+    // failure); nothing is committed then.
+    Task<std::expected<void, SqlError>> try_commit();
+    // The last statement and the commit in one round trip.
+    Task<Rows> execute_and_commit(const Statement& statement, const Params& params = {});
 
 private:
     friend class Pool;
@@ -71,7 +80,8 @@ public:
     Task<std::expected<Rows, SqlError>> try_execute(const Statement& statement,
                                                     const Params& params = {});
 
-    // Several statements, sent at once and committed together or not at all.
+    // Several statements, sent at once and committed together or not at all. None may be BEGIN or
+    // its like; what must hold for the transaction goes by set_config(…, true).
     struct Step {
         const Statement* statement;
         Params params;
@@ -80,18 +90,21 @@ public:
 
     Task<Transaction> begin();  // READ COMMITTED
 
-    // Several statements of SQL text without parameters (migrations), in one implicit transaction.
+    // SQL text of several statements without parameters, in one implicit transaction.
     Task<> execute_script(std::string_view text);
 
     // Whether a connection worked within the last `age`; asks the server when none did.
     Task<bool> healthy(std::chrono::milliseconds age);
 
-    // Waits for connections in use, closes all. Later calls throw Unavailable.
+    // Waits for connections in use (within the limits above), closes all. Later calls throw
+    // Unavailable. The event loop runs out of work only after this, or the pool's end.
     Task<> stop();
 
+    struct State;  // of pg/ only
+
 private:
-    struct State;
-    std::unique_ptr<State> state_;
+    friend class Notifier;
+    std::shared_ptr<State> state_;  // outlives the pool while calls are under way
 };
 
 }  // namespace rollcall::pg
