@@ -27,7 +27,8 @@ struct WebhookConfig {
     std::size_t waiting_max = 4'096;
 
     // Requests that fail verification, from one address (IPv6: one /64): refilled evenly over the
-    // minute, beyond it 429. Requests that verify never count and are never refused by it.
+    // minute, beyond it 429; 0: no limit. Requests that verify never count and are never refused by
+    // it.
     double failures_per_minute = 60;
     double failures_burst = 30;
     // Addresses remembered for it; the longest idle one is forgotten first.

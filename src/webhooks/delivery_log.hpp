@@ -50,7 +50,8 @@ private:
     };
     using Table = std::map<Key, Row>;
 
-    void add(Table& table, Key key, const Row& row) const;
+    [[nodiscard]] Key key_of(const DeliveryNote& note, SystemTime now) const;
+    static void add(Table& table, const Key& key, const Row& row);
 
     pg::Pool& pool_;
     const Clock& clock_;

@@ -19,6 +19,7 @@ struct EventJob {
     Uuid id{};
     std::string_view kind;   // jobs::user_created, …
     std::string_view error;  // stable text, why it is kept for a person; "" for one to work off
+    SystemTime time;         // the event's
     std::string payload;
     std::string event_id;
     std::string original_event;
@@ -33,8 +34,8 @@ struct EventJob {
     [[nodiscard]] jobs::NewJob view() const;
 };
 
-// Nothing for a type that is not handled. `sent_at` stands in for a time that the event lacks. Id
-// and original event are the caller's to fill in.
+// Nothing for a type that is not handled. `sent_at` stands in for a time that the event lacks. Id,
+// event id and original event are the caller's to fill in.
 [[nodiscard]] std::optional<EventJob> job_of(const clerk::Event& event, SystemTime sent_at,
                                              const RoleRules& roles);
 

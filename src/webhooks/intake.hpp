@@ -13,9 +13,16 @@
 #include <functional>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 namespace rollcall::webhooks {
+
+struct Stored {
+    std::string job_id;       // of the first job with this event id
+    bool duplicate = false;   // it was there already
+    bool for_review = false;  // kept for a person
+};
 
 class Intake {
 public:
@@ -34,7 +41,7 @@ public:
     // commit takes longer than the limit (it may still happen: a repetition is then a duplicate).
     // What the store throws is thrown to everyone in that batch. A job whose values the database
     // refuses is kept for a person; its neighbours in the batch do not notice.
-    Task<Result<jobs::Enqueued>> store(EventJob job);
+    Task<Result<Stored>> store(EventJob job);
 
     // Waits for the batches in flight. Later calls to store() are unavailable.
     Task<> stop();

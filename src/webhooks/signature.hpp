@@ -34,6 +34,18 @@ enum class Refusal : std::uint8_t {
 inline constexpr std::chrono::seconds tolerance{300};  // exactly this far off is accepted
 inline constexpr std::size_t id_bytes_max = 256;
 
+// The three headers of a delivery, as they came.
+struct DeliveryHeaders {
+    std::string_view id;
+    std::string_view timestamp;
+    std::string_view signature;
+};
+
+struct Verified {
+    std::size_t slot = 0;  // which secret matched
+    SystemTime sent_at;    // the timestamp header
+};
+
 // The secrets in force: the current one first, then those being rotated out.
 class SigningSecrets {
 public:
@@ -47,24 +59,14 @@ public:
                                    std::string_view timestamp, std::string_view body) const;
 
 private:
+    friend std::expected<Verified, Refusal> verify(const SigningSecrets&, const DeliveryHeaders&,
+                                                   std::string_view, SystemTime);
     std::vector<crypto::HmacKey> keys_;
-};
-
-// The three headers of a delivery, as they came.
-struct DeliveryHeaders {
-    std::string_view id;
-    std::string_view timestamp;
-    std::string_view signature;
 };
 
 // Reads svix-*; when none of the three is there, webhook-*. A header that is absent or comes more
 // than once is left empty. The views live as long as `fields`.
 [[nodiscard]] DeliveryHeaders delivery_headers(const http::Fields& fields);
-
-struct Verified {
-    std::size_t slot = 0;  // which secret matched
-    SystemTime sent_at;    // the timestamp header
-};
 
 // Compares with every secret and every "v1" signature, whichever matches, so that the time taken
 // tells nothing.
