@@ -52,5 +52,8 @@ private:
 
 // Refuses anything but https, or http to a loopback host. For settings that name an upstream.
 [[nodiscard]] Result<void> check_upstream_url(std::string_view url);
+// Whether it is an http or https URL of this machine (localhost, 127.0.0.0/8, ::1), read as the
+// client reads it.
+[[nodiscard]] bool is_loopback_url(std::string_view url);
 
 }  // namespace rollcall::http

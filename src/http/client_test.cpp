@@ -345,5 +345,13 @@ TEST(CheckUpstreamUrl, HttpsAnywhereAndHttpOnlyToThisMachine) {
     }
 }
 
+TEST(IsLoopbackUrl, KnowsThisMachine) {
+    EXPECT_TRUE(is_loopback_url("https://localhost:3000/x"));
+    EXPECT_TRUE(is_loopback_url("http://127.0.0.1"));
+    EXPECT_FALSE(is_loopback_url("http://127.0.0.1.example.com/"));
+    EXPECT_FALSE(is_loopback_url("http://localhost@example.com/"));
+    EXPECT_FALSE(is_loopback_url("ftp://localhost/"));
+}
+
 }  // namespace
 }  // namespace rollcall::http

@@ -52,6 +52,7 @@ Result<asio::ip::tcp::endpoint> parse_listen(const std::string& listen) {
     if (digits.empty() || error != std::errc{} || end != digits.data() + digits.size()) {
         return bad_listen(listen, form);
     }
+    if (host == "localhost") host = "127.0.0.1";
     error_code bad;
     const auto address = asio::ip::make_address(host, bad);
     if (bad || address.is_v6() != bracketed) return bad_listen(listen, form);

@@ -18,7 +18,7 @@
 namespace rollcall::http {
 
 struct ServerConfig {
-    std::string listen = "127.0.0.1:8080";  // address:port, [::1]:port; port 0: any free one
+    std::string listen = "127.0.0.1:8080";  // or [::1]:port, localhost:port; port 0: any
     std::string name = "public";            // label of metrics and logs
     std::size_t header_bytes_max = 16 * 1024;
     std::size_t body_bytes_max = 1024 * 1024;

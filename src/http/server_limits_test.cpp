@@ -208,8 +208,8 @@ TEST_F(ServerLimitsTest, EndsInAnyState) {
 
 TEST_F(ServerLimitsTest, SaysWhatIsWrongWithAnAddress) {
     for (const char* listen :
-         {"", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999", "localhost:80",
-          "::1:80", "[127.0.0.1]:80", "127.0.0.1:-1", "192.0.2.1:0"}) {
+         {"", "8080", "127.0.0.1", "127.0.0.1:", "127.0.0.1:x", "127.0.0.1:99999", "example.com:80",
+          "[localhost]:80", "::1:80", "[127.0.0.1]:80", "127.0.0.1:-1", "192.0.2.1:0"}) {
         Server server(io_.get_executor(), {.listen = listen}, router_,
                       make_server_metrics(registry_));
         const auto started = server.start();
@@ -217,6 +217,13 @@ TEST_F(ServerLimitsTest, SaysWhatIsWrongWithAnAddress) {
         EXPECT_EQ(started.error().code, ErrorCode::bad_configuration);
         EXPECT_THAT(started.error().message, HasSubstr(listen));
     }
+}
+
+TEST_F(ServerLimitsTest, LocalhostIsAnAddressToo) {
+    Server server(io_.get_executor(), {.listen = "localhost:0"}, router_,
+                  make_server_metrics(registry_));
+    EXPECT_TRUE(server.start().has_value());
+    EXPECT_NE(server.port(), 0);
 }
 
 TEST_F(ServerLimitsTest, AnAddressInUseIsSaid) {

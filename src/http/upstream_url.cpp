@@ -106,4 +106,9 @@ Result<void> check_upstream_url(std::string_view text) {
     return {};
 }
 
+bool is_loopback_url(std::string_view text) {
+    const auto url = parse_upstream_url(text);
+    return url && url->loopback;
+}
+
 }  // namespace rollcall::http
