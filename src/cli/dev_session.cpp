@@ -9,6 +9,7 @@
 
 #include <fmt/format.h>
 #include <boost/asio/ip/tcp.hpp>
+#include <charconv>
 
 namespace rollcall::cli {
 namespace {
@@ -91,41 +92,18 @@ private:
 // not.
 void free_if_taken(const Settings& settings, std::string_view key, http::ServerConfig& listener) {
     if (settings.get(key).source != "default") return;
-    const auto colon = listener.listen.rfind(':');
     boost::system::error_code error;
     asio::io_context probe(1);
     asio::ip::tcp::acceptor acceptor(probe);
-    const auto address = asio::ip::make_address(listener.listen.substr(0, colon), error);
-    const auto port = static_cast<unsigned short>(std::stoi(listener.listen.substr(colon + 1)));
+    const auto at = asio::ip::make_address("127.0.0.1");
+    const std::string_view port_text =
+        std::string_view(listener.listen).substr(listener.listen.rfind(':') + 1);
+    unsigned short port = 0;
+    std::from_chars(port_text.begin(), port_text.end(), port);
     acceptor.open(asio::ip::tcp::v4(), error);
     acceptor.set_option(asio::socket_base::reuse_address(true), error);
-    acceptor.bind({address, port}, error);
-    if (error) listener.listen = listener.listen.substr(0, colon) + ":0";
-}
-
-int migrate_database(const Config& config) {
-    return run_once(config, [&](pg::Pool& pool) -> Task<int> {
-        const auto outcome = co_await run_migrations(pool, config.users, {}, /*dry_run=*/false);
-        co_return outcome ? exit_ok : report(outcome.error());
-    });
-}
-
-void tell_where_to_look(const Account& account, const Service& service,
-                        const sim::ClerkSimulator& clerk, const std::string& secret_key) {
-    const std::string service_url = fmt::format("http://127.0.0.1:{}", service.public_port());
-    const std::string admin_url = fmt::format("http://127.0.0.1:{}", service.admin_port());
-    account.line("service", service_url + "/webhooks/clerk");
-    account.line("Clerk", clerk.url() + "  (simulated; docs/simulator.md)");
-    account.line("metrics", admin_url + "/metrics");
-    account.line("status",
-                 fmt::format("curl -H 'Authorization: Bearer dev' {}/statusz", admin_url));
-    account.line("try", fmt::format("curl -X POST {}/v1/users -H 'Authorization: Bearer {}' "
-                                    "-H 'Content-Type: application/json' "
-                                    "-d '{{\"email_address\":[\"ada@example.com\"],"
-                                    "\"first_name\":\"Ada\",\"last_name\":\"Lovelace\"}}'",
-                                    clerk.url(), secret_key));
-    account.line("stop", "Ctrl-C");
-    account.heading("what happens");
+    acceptor.bind({at, port}, error);
+    if (error) listener.listen = "127.0.0.1:0";
 }
 
 // A port that is free now, so that the service knows where Clerk will be before Clerk starts.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
@@ -41,7 +42,9 @@ std::string find_server_programs() {
     int best_version = 0;
     std::error_code ignored;
     for (const auto& entry : fs::directory_iterator("/usr/lib/postgresql", ignored)) {
-        const int version = std::atoi(entry.path().filename().c_str());
+        const std::string name = entry.path().filename().string();
+        int version = 0;
+        std::from_chars(name.data(), name.data() + name.size(), version);
         const fs::path bin = entry.path() / "bin";
         if (version > best_version && version >= oldest_version &&
             fs::exists(bin / "initdb", ignored) && fs::exists(bin / "postgres", ignored)) {

@@ -40,23 +40,35 @@ test('the first synced user is visible; a second start goes on with the same dat
   const state = mkdtempSync(path.join(os.tmpdir(), 'rollcall-dev-'));
   try {
     const first = new Dev(state);
-    const [, id] = await first.said(/first synced user visible: (user_\w+) is public\.users id [0-9a-f-]{36}/);
+    const [, id] = await first.said(
+      /first synced user visible: (user_\w+) is public\.users id [0-9a-f-]{36}/,
+    );
     assert.ok(id);
     const [, clerk] = await first.said(/Clerk +(http:\/\/\S+)/);
     const [, postgres] = await first.said(/psql '([^']+)'/);
     const made = await fetch(`${clerk}/v1/users`, {
       method: 'POST',
       headers: { authorization: 'Bearer sk_test_rollcall_dev', 'content-type': 'application/json' },
-      body: JSON.stringify({ email_address: ['ada@example.com'], first_name: 'Ada', last_name: 'Lovelace' }),
+      body: JSON.stringify({
+        email_address: ['ada@example.com'],
+        first_name: 'Ada',
+        last_name: 'Lovelace',
+      }),
     });
     assert.equal(made.status, 200);
     const user = await made.json();
-    await first.said(new RegExp(`row +${user.id} +applied: ada@example.com \\| Ada Lovelace \\| user`));
+    await first.said(
+      new RegExp(`row +${user.id} +applied: ada@example.com \\| Ada Lovelace \\| user`),
+    );
     assert.equal(await first.stop(), 0, first.output);
 
     const second = new Dev(state);
     await second.said(/first synced user visible/);
-    const count = spawnSync('psql', [postgres, '-Atc', `SELECT name FROM public.users WHERE clerk_id = '${user.id}'`], { encoding: 'utf8' });
+    const count = spawnSync(
+      'psql',
+      [postgres, '-Atc', `SELECT name FROM public.users WHERE clerk_id = '${user.id}'`],
+      { encoding: 'utf8' },
+    );
     assert.equal(count.stdout.trim(), 'Ada Lovelace', count.stderr);
     // Killed outright it still leaves no server behind.
     const socket = /host=([^&]+)/.exec(postgres)[1];

@@ -1,5 +1,5 @@
-// A private PostgreSQL for one test file, durable as in production, with a database per test and the
-// power to be stopped hard. As root the server runs as the account `postgres`.
+// A private PostgreSQL for one test file, durable as in production, with a database per test and
+// the power to be stopped hard. As root the server runs as the account `postgres`.
 import { spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import os from 'node:os';
@@ -8,8 +8,13 @@ import pg from 'pg';
 
 function programs() {
   const base = '/usr/lib/postgresql';
-  const versions = readdirSync(base).map(Number).filter((v) => v >= 14).sort((a, b) => b - a);
-  const folder = versions.map((v) => path.join(base, String(v), 'bin')).find((bin) => existsSync(path.join(bin, 'initdb')));
+  const versions = readdirSync(base)
+    .map(Number)
+    .filter((v) => v >= 14)
+    .sort((a, b) => b - a);
+  const folder = versions
+    .map((v) => path.join(base, String(v), 'bin'))
+    .find((bin) => existsSync(path.join(bin, 'initdb')));
   if (!folder) throw new Error('no PostgreSQL server below /usr/lib/postgresql');
   return folder;
 }
@@ -33,7 +38,17 @@ export class Postgres {
       chownSync(server.folder, id('-u'), id('-g'));
     }
     server.data = path.join(server.folder, 'data');
-    run(path.join(server.bin, 'initdb'), ['-D', server.data, '-A', 'trust', '-U', 'postgres', '-E', 'UTF8', '--locale=C.UTF-8']);
+    run(path.join(server.bin, 'initdb'), [
+      '-D',
+      server.data,
+      '-A',
+      'trust',
+      '-U',
+      'postgres',
+      '-E',
+      'UTF8',
+      '--locale=C.UTF-8',
+    ]);
     server.up();
     process.on('exit', () => server.remove());
     return server;
@@ -41,8 +56,17 @@ export class Postgres {
 
   // Starts after a stop, too. Reached by a unix socket in a private folder only.
   up() {
-    const options = `-k ${this.folder} -c listen_addresses='' -c max_connections=200 -c shared_buffers=64MB`;
-    run(path.join(this.bin, 'pg_ctl'), ['-D', this.data, '-w', '-l', path.join(this.folder, 'log'), '-o', options, 'start']);
+    const options = `-k ${this.folder} -c listen_addresses='' -c max_connections=200`;
+    run(path.join(this.bin, 'pg_ctl'), [
+      '-D',
+      this.data,
+      '-w',
+      '-l',
+      path.join(this.folder, 'log'),
+      '-o',
+      options,
+      'start',
+    ]);
   }
 
   // `immediate`: as if the power had failed.

@@ -1,5 +1,5 @@
-// The built binary's `rollcall serve` as a black box, and Clerk's side of the webhook, signed by the
-// real svix library.
+// The built binary's `rollcall serve` as a black box, and Clerk's side of the webhook, signed by
+// the real svix library.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
@@ -69,10 +69,14 @@ export class Service {
   }
 
   ready() {
-    return until(async () => {
-      if (this.child.exitCode !== null) throw new Error(`serve ended: ${this.log}`);
-      return (await this.get('/readyz', this.adminPort).catch(() => ({}))).status === 200;
-    }, 'the service to be ready', 30_000);
+    return until(
+      async () => {
+        if (this.child.exitCode !== null) throw new Error(`serve ended: ${this.log}`);
+        return (await this.get('/readyz', this.adminPort).catch(() => ({}))).status === 200;
+      },
+      'the service to be ready',
+      30_000,
+    );
   }
 
   // As the power would: nothing is drained.
@@ -144,7 +148,12 @@ export function signed(body, id = messageId(), { secret = WEBHOOK_SECRET, at = n
 }
 
 // A user event after Clerk's specification; `version` is updated_at in milliseconds.
-export function userEvent(type, id, version, { email = `${id}@example.com`, first = 'Grace', last = 'Hopper', role, ...more } = {}) {
+export function userEvent(
+  type,
+  id,
+  version,
+  { email = `${id}@example.com`, first = 'Grace', last = 'Hopper', role, ...more } = {},
+) {
   return JSON.stringify({
     object: 'event',
     type,
@@ -160,7 +169,15 @@ export function userEvent(type, id, version, { email = `${id}@example.com`, firs
       email_addresses:
         email === null
           ? []
-          : [{ id: 'idn_1', object: 'email_address', email_address: email, verification: { status: 'verified', strategy: 'email_code' }, linked_to: [] }],
+          : [
+              {
+                id: 'idn_1',
+                object: 'email_address',
+                email_address: email,
+                verification: { status: 'verified', strategy: 'email_code' },
+                linked_to: [],
+              },
+            ],
       public_metadata: role ? { role } : {},
       private_metadata: {},
       unsafe_metadata: {},
@@ -174,5 +191,11 @@ export function userEvent(type, id, version, { email = `${id}@example.com`, firs
 }
 
 export function deletedEvent(id, at = Date.now()) {
-  return JSON.stringify({ object: 'event', type: 'user.deleted', instance_id: 'ins_e2e', timestamp: at, data: { object: 'user', id, deleted: true } });
+  return JSON.stringify({
+    object: 'event',
+    type: 'user.deleted',
+    instance_id: 'ins_e2e',
+    timestamp: at,
+    data: { object: 'user', id, deleted: true },
+  });
 }

@@ -35,7 +35,11 @@ test('usage errors are 2, help and version 0', () => {
 });
 
 test('serve names what is missing, with 78', () => {
-  const base = { DATABASE_URL: url, CLERK_WEBHOOK_SECRET: WEBHOOK_SECRET, CLERK_SECRET_KEY: 'sk_test_x' };
+  const base = {
+    DATABASE_URL: url,
+    CLERK_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    CLERK_SECRET_KEY: 'sk_test_x',
+  };
   const refuse = (change, word) => {
     const { code, stderr } = rollcall(['serve'], { ...base, ...change });
     assert.equal(code, 78, stderr);
@@ -46,7 +50,10 @@ test('serve names what is missing, with 78', () => {
   refuse({ CLERK_WEBHOOK_SECRET: '' }, 'CLERK_WEBHOOK_SECRET');
   refuse({ CLERK_SECRET_KEY: '' }, 'ROLLCALL_MODE=webhook');
   refuse({ CLERK_WEBHOOK_SECRET: 'whsec_' }, 'webhook_secret');
-  refuse({ CLERK_WEBHOOK_SECRET: `whsec_${Buffer.alloc(23).toString('base64')}` }, 'webhook_secret');
+  refuse(
+    { CLERK_WEBHOOK_SECRET: `whsec_${Buffer.alloc(23).toString('base64')}` },
+    'webhook_secret',
+  );
   refuse({ CLERK_API_URL: 'http://api.clerk.com' }, 'api_url');
   refuse({ ROLLCALL_MODE: 'sideways' }, 'serve.mode');
   refuse({ ROLLCALL_JOBS_LEASE: '16s' }, 'jobs.lease');
@@ -57,10 +64,17 @@ test('serve names what is missing, with 78', () => {
 });
 
 test('config print shows values, sources and no secret', () => {
-  const { code, stdout } = rollcall(['config', 'print', '--json'], { DATABASE_URL: url, CLERK_SECRET_KEY: 'sk_test_abcdefghijkl', ROLLCALL_LISTEN: '127.0.0.1:9' });
+  const { code, stdout } = rollcall(['config', 'print', '--json'], {
+    DATABASE_URL: url,
+    CLERK_SECRET_KEY: 'sk_test_abcdefghijkl',
+    ROLLCALL_LISTEN: '127.0.0.1:9',
+  });
   assert.equal(code, 0);
   const settings = JSON.parse(stdout);
-  assert.deepEqual(settings['serve.listen'], { value: '127.0.0.1:9', source: 'environment ROLLCALL_LISTEN' });
+  assert.deepEqual(settings['serve.listen'], {
+    value: '127.0.0.1:9',
+    source: 'environment ROLLCALL_LISTEN',
+  });
   assert.equal(settings['jobs.batch'].source, 'default');
   assert.ok(!stdout.includes('abcdefghijkl'));
 });
@@ -69,7 +83,10 @@ test('migrate shows, applies, repeats; status follows', async () => {
   const dry = rollcall(['migrate', '--dry-run'], { DATABASE_URL: url });
   assert.equal(dry.code, 0, dry.stderr);
   assert.match(dry.stdout, /0001_job_queue/);
-  assert.equal((await postgres.query(database, "SELECT to_regclass('public.job_queue') t"))[0].t, null);
+  assert.equal(
+    (await postgres.query(database, "SELECT to_regclass('public.job_queue') t"))[0].t,
+    null,
+  );
   assert.equal(rollcall(['migrate', 'status'], { DATABASE_URL: url }).code, 1);
   migrate(url);
   assert.equal(rollcall(['migrate', 'status'], { DATABASE_URL: url }).code, 0);
@@ -84,9 +101,16 @@ test('jobs are listed, shown, retried and cancelled', async () => {
     assert.equal(done.code, 0, done.stderr);
     return JSON.parse(done.stdout);
   };
-  await postgres.query(database, "INSERT INTO job_queue (job_type, payload, status, error) VALUES ('USER_CREATED', '{}', 'FAILED', 'no clerk_id')");
+  await postgres.query(
+    database,
+    `INSERT INTO job_queue (job_type, payload, status, error)
+     VALUES ('USER_CREATED', '{}', 'FAILED', 'no clerk_id')`,
+  );
   const [job] = json('list', '--status', 'FAILED').jobs;
-  assert.deepEqual([job.job_type, job.status, job.error], ['USER_CREATED', 'FAILED', 'no clerk_id']);
+  assert.deepEqual(
+    [job.job_type, job.status, job.error],
+    ['USER_CREATED', 'FAILED', 'no clerk_id'],
+  );
   assert.equal(json('show', job.id).id, job.id);
   assert.equal(rollcall(['jobs', 'retry', job.id], env).code, 0);
   assert.equal(json('show', job.id).status, 'PENDING');
@@ -108,7 +132,13 @@ test('verify webhook tells the reason first', () => {
   const file = path.join(folder, 'body.json');
   writeFileSync(file, body);
   const verify = (change, now = '1700000000') => {
-    const given = { secret: WEBHOOK_SECRET, id: 'msg_1', timestamp: '1700000000', signature, ...change };
+    const given = {
+      secret: WEBHOOK_SECRET,
+      id: 'msg_1',
+      timestamp: '1700000000',
+      signature,
+      ...change,
+    };
     const flags = Object.entries(given).flatMap(([key, value]) => [`--${key}`, value]);
     const { code, stdout } = rollcall(['verify', 'webhook', ...flags, '--now', now, file]);
     return [code, stdout.split(/[:\s]/)[0]];
@@ -121,7 +151,10 @@ test('verify webhook tells the reason first', () => {
   assert.deepEqual(verify({ timestamp: '1700000000x' }), [1, 'bad_timestamp']);
   assert.deepEqual(verify({ id: 'msg_2' }), [1, 'no_matching_signature']);
   assert.deepEqual(verify({ secret: 'whsec_' }), [1, 'bad_secret']);
-  assert.deepEqual(verify({ secret: `whsec_${Buffer.alloc(24, 1).toString('base64')} ${WEBHOOK_SECRET}` }), [0, 'ok']);
+  assert.deepEqual(
+    verify({ secret: `whsec_${Buffer.alloc(24, 1).toString('base64')} ${WEBHOOK_SECRET}` }),
+    [0, 'ok'],
+  );
 });
 
 test('doctor finds what is wrong, and what is well', async () => {
@@ -129,15 +162,28 @@ test('doctor finds what is wrong, and what is well', async () => {
   migrate(url);
   const well = rollcall(['doctor', '--json'], env);
   assert.equal(well.code, 0, well.stdout + well.stderr);
-  const verdicts = Object.fromEntries(JSON.parse(well.stdout).checks.map((check) => [check.check, check.verdict]));
-  for (const check of ['config', 'webhook_secret', 'database', 'clock', 'schema', 'users_table', 'exposure']) {
+  const verdicts = Object.fromEntries(
+    JSON.parse(well.stdout).checks.map((check) => [check.check, check.verdict]),
+  );
+  for (const check of [
+    'config',
+    'webhook_secret',
+    'database',
+    'clock',
+    'schema',
+    'users_table',
+    'exposure',
+  ]) {
     assert.equal(verdicts[check], 'ok', check);
   }
   const empty = await postgres.create();
   const ill = rollcall(['doctor'], { ...env, DATABASE_URL: postgres.url(empty) });
   assert.equal(ill.code, 1);
   assert.match(ill.stdout, /run: rollcall migrate/);
-  assert.equal(rollcall(['doctor'], { ...env, DATABASE_URL: 'postgresql:///x?host=/nowhere' }).code, 1);
+  assert.equal(
+    rollcall(['doctor'], { ...env, DATABASE_URL: 'postgresql:///x?host=/nowhere' }).code,
+    1,
+  );
 });
 
 test('seen from outside: health, status, metrics, reload', async () => {
@@ -151,14 +197,35 @@ test('seen from outside: health, status, metrics, reload', async () => {
       assert.equal((await service.get('/livez', port)).status, 200);
       assert.equal((await service.get('/readyz', port)).status, 200);
     }
-    assert.match((await service.get('/readyz?verbose', service.adminPort)).text, /\[\+\]database ok/);
+    assert.match(
+      (await service.get('/readyz?verbose', service.adminPort)).text,
+      /\[\+\]database ok/,
+    );
     assert.equal((await service.get('/statusz', service.adminPort)).status, 401);
-    const status = await service.get('/statusz', service.adminPort, { authorization: `Bearer ${ADMIN_TOKEN}` });
+    const status = await service.get('/statusz', service.adminPort, {
+      authorization: `Bearer ${ADMIN_TOKEN}`,
+    });
     assert.equal(status.json.ready, true);
     assert.equal((await service.get('/metrics')).status, 404);
-    await service.deliver(userEvent('user.created', 'user_seen', 1000, { email: 'canary-mail@example.com', first: 'CanaryName' }));
-    await until(async () => /rollcall_jobs_completed_total\{[^}]*result="ok"[^}]*\} 1/.test(await service.metrics()), 'the metric of a completed job');
-    for (const name of ['rollcall_build_info', 'rollcall_webhook_lag_seconds_bucket', 'rollcall_queue_oldest_ready_age_seconds', 'rollcall_db_connections', 'rollcall_http_requests_total', 'process_resident_memory_bytes']) {
+    await service.deliver(
+      userEvent('user.created', 'user_seen', 1000, {
+        email: 'canary-mail@example.com',
+        first: 'CanaryName',
+      }),
+    );
+    await until(
+      async () =>
+        /rollcall_jobs_completed_total\{[^}]*result="ok"[^}]*\} 1/.test(await service.metrics()),
+      'the metric of a completed job',
+    );
+    for (const name of [
+      'rollcall_build_info',
+      'rollcall_webhook_lag_seconds_bucket',
+      'rollcall_queue_oldest_ready_age_seconds',
+      'rollcall_db_connections',
+      'rollcall_http_requests_total',
+      'process_resident_memory_bytes',
+    ]) {
       assert.ok((await service.metrics()).includes(name), name);
     }
     writeFileSync(file, '[log]\nlevel = "loud"\n');

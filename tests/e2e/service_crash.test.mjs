@@ -31,7 +31,11 @@ class Sender {
   add(count) {
     for (let i = 0; i < count; i += 1) {
       const user = `user_${this.round}x${this.waiting.length}`;
-      this.waiting.push({ user, id: messageId(), body: userEvent('user.created', user, 1_700_000_000_000 + i) });
+      this.waiting.push({
+        user,
+        id: messageId(),
+        body: userEvent('user.created', user, 1_700_000_000_000 + i),
+      });
     }
     return this;
   }
@@ -53,13 +57,20 @@ async function everyoneIsThere(database, sender) {
   const users = [...sender.acknowledged];
   await until(
     async () => {
-      const [{ n }] = await postgres.query(database, 'SELECT count(*)::int n FROM public.users WHERE clerk_id = ANY($1)', [users]);
+      const [{ n }] = await postgres.query(
+        database,
+        'SELECT count(*)::int n FROM public.users WHERE clerk_id = ANY($1)',
+        [users],
+      );
       return n === users.length;
     },
     `${users.length} acknowledged users to be rows`,
     60_000,
   );
-  const [{ n }] = await postgres.query(database, "SELECT count(*)::int n FROM job_queue WHERE status = 'FAILED'");
+  const [{ n }] = await postgres.query(
+    database,
+    "SELECT count(*)::int n FROM job_queue WHERE status = 'FAILED'",
+  );
   assert.equal(n, 0);
 }
 
@@ -83,7 +94,10 @@ test('kill -9 with hundreds of deliveries in flight, again and again', async () 
     assert.equal(sender.acknowledged.size, sender.waiting.length);
     await everyoneIsThere(database, sender);
     // What was stored before a kill and sent again is one job.
-    const [{ jobs, events }] = await postgres.query(database, 'SELECT count(*)::int jobs, count(DISTINCT event_id)::int events FROM job_queue');
+    const [{ jobs, events }] = await postgres.query(
+      database,
+      'SELECT count(*)::int jobs, count(DISTINCT event_id)::int events FROM job_queue',
+    );
     assert.equal(jobs, events);
     assert.equal(jobs, sender.waiting.length);
   } finally {
@@ -100,7 +114,10 @@ test('PostgreSQL stopped hard and started again under load', async () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
       postgres.down('immediate');
     });
-    assert.ok(statuses.every((status) => status === 202 || status === 503), `${[...new Set(statuses)]}`);
+    assert.ok(
+      statuses.every((status) => status === 202 || status === 503),
+      `${[...new Set(statuses)]}`,
+    );
     // While it is away: 503 with Retry-After within two seconds, alive, not ready.
     const started = Date.now();
     const away = await service.deliver(userEvent('user.created', 'user_away', 1), {});
@@ -112,10 +129,14 @@ test('PostgreSQL stopped hard and started again under load', async () => {
     postgres.up();
     await service.ready();
     await sender.send(service);
-    await until(async () => {
-      await sender.send(service);
-      return sender.acknowledged.size === sender.waiting.length;
-    }, 'everything acknowledged', 30_000);
+    await until(
+      async () => {
+        await sender.send(service);
+        return sender.acknowledged.size === sender.waiting.length;
+      },
+      'everything acknowledged',
+      30_000,
+    );
     await everyoneIsThere(database, sender);
   } finally {
     await service.stop();
@@ -124,7 +145,10 @@ test('PostgreSQL stopped hard and started again under load', async () => {
 
 test('two instances share one database', async () => {
   const database = await freshDatabase();
-  const services = await Promise.all([Service.start(postgres.url(database)), Service.start(postgres.url(database))]);
+  const services = await Promise.all([
+    Service.start(postgres.url(database)),
+    Service.start(postgres.url(database)),
+  ]);
   const sender = new Sender('two').add(600);
   try {
     // Every event to both at once: one job each, whoever stores it.
@@ -133,7 +157,10 @@ test('two instances share one database', async () => {
     await everyoneIsThere(database, sender);
     const [{ jobs }] = await postgres.query(database, 'SELECT count(*)::int jobs FROM job_queue');
     assert.equal(jobs, 600);
-    const [{ moved }] = await postgres.query(database, 'SELECT count(*)::int moved FROM job_queue WHERE attempts > 1');
+    const [{ moved }] = await postgres.query(
+      database,
+      'SELECT count(*)::int moved FROM job_queue WHERE attempts > 1',
+    );
     assert.equal(moved, 0);
   } finally {
     await Promise.all(services.map((service) => service.stop()));
@@ -144,7 +171,10 @@ test('a service that starts before its database or schema waits for both', async
   const database = await postgres.create();
   const service = await Service.start(postgres.url(database), {}, { waitUntilReady: false });
   try {
-    await until(async () => (await service.get('/livez').catch(() => ({}))).status === 200, 'alive');
+    await until(
+      async () => (await service.get('/livez').catch(() => ({}))).status === 200,
+      'alive',
+    );
     assert.equal((await service.get('/readyz')).status, 503);
     const early = await service.deliver(userEvent('user.created', 'user_early', 1));
     assert.equal(early.status, 503);
@@ -168,7 +198,14 @@ test('SIGTERM answers what is in flight, and ends with 0', async () => {
   assert.equal(code, 0);
   const answered = statuses.filter((status) => status !== undefined);
   assert.ok(answered.length > 0);
-  assert.ok(answered.every((status) => status === 202 || status === 503), `${[...new Set(answered)]}`);
-  const [{ n }] = await postgres.query(database, 'SELECT count(*)::int n FROM job_queue WHERE subject = ANY($1)', [[...sender.acknowledged]]);
+  assert.ok(
+    answered.every((status) => status === 202 || status === 503),
+    `${[...new Set(answered)]}`,
+  );
+  const [{ n }] = await postgres.query(
+    database,
+    'SELECT count(*)::int n FROM job_queue WHERE subject = ANY($1)',
+    [[...sender.acknowledged]],
+  );
   assert.equal(n, sender.acknowledged.size);
 });

@@ -5,5 +5,6 @@ import { WEBHOOK_SECRET } from './service.mjs';
 
 export function hmac(id, timestamp, bytes, secret = WEBHOOK_SECRET) {
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
-  return `v1,${createHmac('sha256', key).update(`${id}.${timestamp}.`).update(bytes).digest('base64')}`;
+  const mac = createHmac('sha256', key).update(`${id}.${timestamp}.`).update(bytes);
+  return `v1,${mac.digest('base64')}`;
 }
