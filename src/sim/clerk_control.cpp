@@ -305,8 +305,8 @@ http::Response ClerkControl::patch_endpoint(const http::Request& request) {
     if (url != nullptr) {
         const std::string_view text = url->get_string();
         if (!text.empty()) {
-            if (const auto fine = check_webhook_url(text); !fine)
-                return refuse(fine.error().message);
+            const auto fine = check_webhook_url(text);
+            if (!fine) return refuse(fine.error().message);
         }
         clerk_->endpoint.url = text;
     }

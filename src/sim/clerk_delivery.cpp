@@ -17,7 +17,7 @@ using std::chrono::milliseconds;
 http::ClientConfig client_config() {
     http::ClientConfig config;
     config.connections_per_host_max = ClerkDelivery::attempts_under_way_max;
-    config.body_bytes_max = 1024 * 1024;
+    config.body_bytes_max = std::size_t{1024} * 1024;
     config.user_agent = "Svix-Webhooks/1.99.1 (simulated)";
     return config;
 }
@@ -39,7 +39,7 @@ struct ClerkDelivery::Signed {
     std::string signature;
 };
 
-ClerkDelivery::ClerkDelivery(Executor executor, std::shared_ptr<ClerkInstance> clerk)
+ClerkDelivery::ClerkDelivery(const Executor& executor, std::shared_ptr<ClerkInstance> clerk)
     : executor_(executor),
       clerk_(std::move(clerk)),
       client_(executor, client_config()),

@@ -20,7 +20,7 @@ public:
     static constexpr std::size_t attempts_under_way_max = 16;
     static constexpr std::chrono::seconds attempt_timeout{15};
 
-    ClerkDelivery(Executor executor, std::shared_ptr<ClerkInstance> clerk);
+    ClerkDelivery(const Executor& executor, std::shared_ptr<ClerkInstance> clerk);
     ClerkDelivery(const ClerkDelivery&) = delete;
     ClerkDelivery& operator=(const ClerkDelivery&) = delete;
 

@@ -13,8 +13,8 @@ constexpr SteadyTime start{hours(1000)};
 
 std::string signature(const WebhookEndpoint& endpoint, SteadyTime now,
                       SigningMode mode = SigningMode::valid_keys) {
-    return endpoint.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
-                         R"({"test": 2432232314})", mode, now);
+    return endpoint.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330", R"({"test": 2432232314})",
+                         mode, now);
 }
 
 // The example of Svix's own libraries.

@@ -11,7 +11,7 @@ namespace rollcall::sim {
 
 namespace {
 
-constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::count_);
+constexpr std::size_t fault_count = static_cast<std::size_t>(Fault::count);
 
 // In the order of the enumeration.
 constexpr std::array<std::string_view, fault_count> names{

@@ -42,7 +42,7 @@ enum class Fault : std::uint8_t {
     api_short_list,      // GET /users leaves out the second half of the page
     api_truncated_body,  // the JSON stops half way
     api_wrong_count,     // GET /users/count tells another number
-    count_,
+    count,
 };
 
 class ClerkFaults {
@@ -75,7 +75,7 @@ public:
     [[nodiscard]] Random& random() { return random_; }
 
 private:
-    static constexpr std::size_t count = static_cast<std::size_t>(Fault::count_);
+    static constexpr std::size_t count = static_cast<std::size_t>(Fault::count);
 
     struct Switch {
         bool always = false;

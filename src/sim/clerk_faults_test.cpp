@@ -13,7 +13,7 @@ int struck(ClerkFaults& faults, Fault fault, int tries) {
 
 TEST(ClerkFaults, AreAllOffAtFirst) {
     ClerkFaults faults(1);
-    for (int i = 0; i < static_cast<int>(Fault::count_); ++i) {
+    for (int i = 0; i < static_cast<int>(Fault::count); ++i) {
         EXPECT_FALSE(faults.strikes(static_cast<Fault>(i)));
     }
     EXPECT_TRUE(faults.struck().empty());

@@ -10,7 +10,7 @@ namespace rollcall::sim {
 
 namespace {
 
-constexpr auto shape_count = static_cast<std::uint64_t>(Shape::count_);
+constexpr auto shape_count = static_cast<std::uint64_t>(Shape::count);
 
 }  // namespace
 
@@ -59,7 +59,7 @@ std::vector<std::string> ClerkInstance::populate(std::size_t count, const Shape*
                                                  bool with_events) {
     // An hour apart, closer together when they would not fit into a year.
     constexpr std::int64_t hour = 3'600'000;
-    constexpr std::int64_t year = 365 * 24 * hour;
+    constexpr std::int64_t year = hour * 24 * 365;
     const auto people = static_cast<std::int64_t>(std::max<std::size_t>(count, 1));
     const std::int64_t step = std::min(hour, year / people);
     const std::int64_t start = now() - step * people;

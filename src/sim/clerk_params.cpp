@@ -1,7 +1,6 @@
 #include "sim/clerk_params.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 
 namespace rollcall::sim {
@@ -26,9 +25,9 @@ void merge_into(json::object& target, const json::object& changes) {
 std::optional<int> take_digits(std::string_view& text, std::size_t digits) {
     if (text.size() < digits) return std::nullopt;
     int value = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + digits, value);
-    if (error != std::errc() || end != text.data() + digits || text.front() == '-') {
-        return std::nullopt;
+    for (const char c : text.substr(0, digits)) {
+        if (c < '0' || c > '9') return std::nullopt;
+        value = value * 10 + (c - '0');
     }
     text.remove_prefix(digits);
     return value;

@@ -8,7 +8,7 @@ namespace rollcall::sim {
 
 namespace {
 
-constexpr std::array<std::string_view, static_cast<std::size_t>(Shape::count_)> shape_names{
+constexpr std::array<std::string_view, static_cast<std::size_t>(Shape::count)> shape_names{
     "typical",          "oauth",      "second_primary", "unverified_email", "primary_gone",
     "mixed_case_email", "phone_only", "username_only",  "unicode_name",
 };
@@ -77,7 +77,7 @@ void shape_into(ClerkUser& user, Shape shape, std::uint64_t number, IdMaker& ids
     auto& emails = user.email_addresses;
     switch (shape) {
         case Shape::typical:
-        case Shape::count_:
+        case Shape::count:
             break;
         case Shape::oauth:
             add_google(user, number, ids);

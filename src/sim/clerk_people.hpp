@@ -21,7 +21,7 @@ enum class Shape : std::uint8_t {
     phone_only,        // no e-mail address, no name
     username_only,     // username and password, nothing else
     unicode_name,      // a name outside ASCII, and metadata
-    count_,
+    count,
 };
 
 // By the names above. invalid_input lists them when `name` is none.
