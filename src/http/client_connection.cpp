@@ -81,10 +81,11 @@ Task<error_code> connect_to(Socket& socket, tcp::endpoint endpoint) {
 }
 
 Task<> connect(Socket& socket, const UpstreamUrl& url, const Endpoints& endpoints) {
-    error_code error = asio::error::host_not_found;
+    error_code first;  // tells most: "localhost" means 127.0.0.1 before ::1
     for (std::size_t i = 0; i < endpoints.size(); ++i) {
         error_code ignored;
         socket.close(ignored);
+        error_code error;
         if (i + 1 == endpoints.size()) {
             error = co_await connect_to(socket, endpoints[i]);
         } else {
@@ -96,8 +97,10 @@ Task<> connect(Socket& socket, const UpstreamUrl& url, const Endpoints& endpoint
             socket.set_option(tcp::no_delay(true), ignored);
             co_return;
         }
+        if (!first) first = error;
     }
-    throw Unavailable(url.origin() + ": connect: " + error.message());
+    throw Unavailable(url.origin() +
+                      ": connect: " + (first ? first.message() : "the name has no address"));
 }
 
 // The peer has to prove that it is the host of the URL.

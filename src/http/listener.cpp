@@ -65,7 +65,7 @@ Listener::Listener(Executor executor, ServerConfig server_config, const Router& 
                    std::shared_ptr<ServerMetrics> families)
     : config(std::move(server_config)),
       router(routes),
-      metrics(*families, config.name, routes),
+      metrics(*families, config.name),
       executor_(executor),
       families_(std::move(families)),
       acceptor_(executor),
@@ -87,6 +87,7 @@ Result<void> Listener::start() {
         acceptor_.close(ignored);
         return bad_listen(config.listen, error.message());
     }
+    metrics.know(router);
     sweep();
     spawn(executor_, "http_accept", accept_all());
     log::info("http_listening", {{"listener", config.name},

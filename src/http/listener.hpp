@@ -38,7 +38,7 @@ public:
     [[nodiscard]] bool draining() const { return draining_; }
     [[nodiscard]] SteadyTime now() const { return now_; }  // of the last sweep
     // When `limit` from now is surely over. Coarse: costs no look at the clock, and the sweep that
-    // acts on it comes every few dozen milliseconds.
+    // acts on it comes four times a second, or more often for limits below one.
     [[nodiscard]] SteadyTime deadline(std::chrono::milliseconds limit) const {
         return now_ + limit + sweep_period_;
     }

@@ -31,11 +31,12 @@ ServerMetrics::ServerMetrics(MetricsRegistry& registry)
                                "Requests whose answer is being made.")),
       size(registry.histogram("rollcall_http_request_size_bytes", "Bytes of request bodies.")) {}
 
-RequestMetrics::RequestMetrics(ServerMetrics& families, const std::string& listener,
-                               const Router& router)
+RequestMetrics::RequestMetrics(ServerMetrics& families, const std::string& listener)
     : families_(families),
       listener_(listener),
-      in_flight_(families.in_flight.Add({{"listener", listener}})) {
+      in_flight_(families.in_flight.Add({{"listener", listener}})) {}
+
+void RequestMetrics::know(const Router& router) {
     const auto add_row = [&](const std::string& route) -> Row& {
         return rows_.emplace_back(
             Row{.route = route,

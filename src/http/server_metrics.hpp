@@ -24,7 +24,10 @@ struct ServerMetrics {
 // One for each listener.
 class RequestMetrics {
 public:
-    RequestMetrics(ServerMetrics& families, const std::string& listener, const Router& router);
+    RequestMetrics(ServerMetrics& families, const std::string& listener);
+
+    // Before the first request, once the router has all its routes.
+    void know(const Router& router);
 
     // `route` is null for what no route took.
     void finished(const Router::Route* route, std::string_view method, unsigned status,
