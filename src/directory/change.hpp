@@ -45,5 +45,6 @@ enum class Outcome : std::uint8_t {
     unusable,    // names no user
 };
 [[nodiscard]] std::string_view to_string(Outcome outcome);
+[[nodiscard]] std::optional<Outcome> parse_outcome(std::string_view name);
 
 }  // namespace rollcall::directory

@@ -1,16 +1,22 @@
 // The mirrored rows: the one way to the users table. Holds the statements, which are made once at
 // start from the configured names and the table as it is, every identifier quoted. Each apply is
-// one transaction over the ledger, the users table and, for events, the jobs that carry them.
-// A database that is away throws Unavailable. Use one per event loop.
+// one transaction over the ledger, the users table and, for events, the jobs that carry them:
+// docs/directory.md tells the rules. A database that is away throws Unavailable; what the server
+// refuses (a value, a constraint of the application's) is returned, and nothing was done then.
 #pragma once
 
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "directory/change.hpp"
 #include "directory/column_map.hpp"
+#include "directory/email_rows.hpp"
 #include "pg/pool.hpp"
 
+#include <cstdint>
+#include <expected>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,6 +29,49 @@ struct DirectoryConfig {
     bool can_ask = true;  // whether Clerk can be asked (a secret key is set): who settles a tie
 };
 
+// Jobs of one priority that were enqueued after this one.
+struct ClaimPosition {
+    int priority = 1;
+    std::string created_at = "-infinity";
+    std::string id = "00000000-0000-0000-0000-000000000000";
+};
+
+struct AppliedJob {
+    Outcome outcome = Outcome::unusable;
+    std::string_view kind;
+    std::string_view clerk_id;  // "" when unusable
+    std::int64_t version = 0;   // the event's time in milliseconds
+    int attempts = 0;           // this one included
+    double ready_at = 0;        // seconds since 1970, as `now`
+    std::string_view id;        // where the outcome is conflict, else maybe ""
+};
+
+// What became of the jobs of one batch. Views live as long as it does.
+class AppliedBatch {
+public:
+    AppliedBatch() = default;
+    AppliedBatch(pg::Rows jobs, double now) : jobs_(std::move(jobs)), now_(now) {}
+
+    [[nodiscard]] int size() const { return jobs_.size(); }
+    [[nodiscard]] AppliedJob operator[](int index) const;
+    [[nodiscard]] double now() const { return now_; }  // of the transaction, by the database
+    // The last job claimed, for going on after it; of apply_due.
+    [[nodiscard]] std::optional<ClaimPosition> last(int priority) const;
+
+private:
+    pg::Rows jobs_;
+    double now_ = 0;
+};
+
+struct AppliedRead {
+    Outcome outcome = Outcome::unchanged;
+    bool created = false;   // there was no row
+    bool restored = false;  // the tombstone is lifted
+};
+
+template <class T>
+using Answer = std::expected<T, pg::SqlError>;
+
 class Directory {
 public:
     // Looks at the table and makes the statements. `bad_configuration` when the table is absent or
@@ -32,17 +81,44 @@ public:
     Directory(const Directory&) = delete;
     Directory& operator=(const Directory&) = delete;
 
+    // Claims, applies and completes up to a batch of due jobs, in one commit. A job whose outcome
+    // is `conflict` stays PENDING, put off by half a minute: it wants resolving (EmailRows) and
+    // apply_job.
+    Task<Answer<AppliedBatch>> apply_due(pg::Pool& pool, const ClaimPosition& after);
+    Task<Answer<AppliedBatch>> apply_scheduled(pg::Pool& pool);  // jobs that waited for their time
+    // The jobs that these would claim, when a batch was refused and they are tried one by one.
+    Task<std::vector<std::string>> due_ids(pg::Pool& pool, const ClaimPosition& after);
+    Task<std::vector<std::string>> scheduled_ids(pg::Pool& pool);
+
+    // Begins what the next three need.
+    Task<pg::Transaction> begin(pg::Pool& pool);
+    // One job; empty when it is not PENDING or held by another worker. `keep_row`: the users table
+    // is left alone, only the ledger learns (a row that a constraint keeps from being deleted).
+    Task<Answer<AppliedBatch>> apply_job(pg::Transaction& tx, std::string_view id,
+                                         bool keep_row = false);
+    // What Clerk said: one answer for each in order. A user may be there once only.
+    Task<Answer<std::vector<AppliedRead>>> apply(pg::Transaction& tx, std::span<const Read> reads);
+
+    [[nodiscard]] EmailRows& emails();
+    [[nodiscard]] const ColumnMap& columns() const;
+    [[nodiscard]] const std::vector<std::string>& notes() const;  // what may go wrong, for a person
+
     // The statements, by name, for `config print` and for the test that prepares each.
     struct Text {
         std::string name;
         std::string text;
     };
-    [[nodiscard]] const std::vector<Text>& statements() const;
+    [[nodiscard]] std::vector<Text> statements() const;
+    // The same for the table that `migrate` creates, without a database.
+    [[nodiscard]] static std::vector<Text> statements_of(const DirectoryConfig& config);
 
 private:
     struct State;
     explicit Directory(std::unique_ptr<State> state);
     std::unique_ptr<State> state_;
 };
+
+// The database's time: ask before asking Clerk.
+Task<SystemTime> database_now(pg::Pool& pool);
 
 }  // namespace rollcall::directory

@@ -1,0 +1,297 @@
+#include "directory/apply_sql.hpp"
+
+#include "base/result.hpp"
+#include "directory/sql.hpp"
+
+#include <map>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace rollcall::directory {
+namespace {
+
+using Values = std::map<std::string, std::string, std::less<>>;
+
+// Replaces every {{name}}; values are not looked into again.
+std::string fill(std::string_view text, const Values& values) {
+    std::string out;
+    while (true) {
+        const std::size_t open = text.find("{{");
+        if (open == std::string_view::npos) break;
+        const std::size_t close = text.find("}}", open);
+        ensure(close != std::string_view::npos, "directory.sql: {{ without }}");
+        const auto value = values.find(text.substr(open + 2, close - open - 2));
+        ensure(value != values.end(), "directory.sql: a placeholder that nothing fills");
+        out += text.substr(0, open);
+        out += value->second;
+        text.remove_prefix(close + 2);
+    }
+    return out += text;
+}
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == '\n' || text.front() == ' ')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
+    return text;
+}
+
+// A template that stands inside another one, without its comments.
+std::string part(const pg::Statement& statement) {
+    std::string out;
+    std::string_view rest = trimmed(statement.text);
+    while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find('\n'), rest.size());
+        const std::string_view line = rest.substr(0, end);
+        if (!line.starts_with("--")) {
+            if (!out.empty()) out += '\n';
+            out += line;
+        }
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+    return out;
+}
+
+std::string joined(const std::vector<std::string>& parts, std::string_view separator) {
+    std::string out;
+    for (const std::string& one : parts) {
+        if (!out.empty()) out += separator;
+        out += one;
+    }
+    return out;
+}
+
+std::string role_rule(const ColumnMap& columns) {
+    std::string rule = "CASE payload ->> 'user_role'";
+    for (const std::string& role : columns.roles) {
+        const std::string literal = quote_literal(role);
+        rule += " WHEN " + literal + " THEN " + literal;
+    }
+    return rule + " ELSE " + quote_literal(columns.default_role) + " END";
+}
+
+// One column that an upsert writes: what is inserted, and what an existing row gets.
+struct Written {
+    const ShapeColumn* column;
+    std::string inserted;
+    std::string updated;
+};
+
+// What a change writes beside id, Clerk id and times. An event leaves a row that is marked as
+// deleted so, whoever marked it; a read says how things are.
+std::vector<Written> written_columns(const TableShape& shape, bool event) {
+    std::vector<Written> out;
+    std::string deleted_at = "excluded.";
+    if (shape.deleted_at) {
+        deleted_at += shape.deleted_at->name;
+        if (event) deleted_at = "coalesce(" + deleted_at + ", u." + shape.deleted_at->name + ")";
+    }
+    if (shape.email) {
+        const std::string excluded = "excluded." + shape.email->name;
+        out.push_back(
+            {&*shape.email,
+             "CASE WHEN l.deleted_at IS NULL THEN " + shape.email->cast("c.email") + " END",
+             shape.deleted_at && event
+                 ? "CASE WHEN " + deleted_at + " IS NULL THEN " + excluded + " END"
+                 : excluded});
+    }
+    if (shape.name) {
+        out.push_back({&*shape.name, shape.name->cast("c.name"), "excluded." + shape.name->name});
+    }
+    if (shape.role) {
+        out.push_back({&*shape.role, shape.role->cast("c.role"), "excluded." + shape.role->name});
+    }
+    if (shape.deleted_at) {
+        out.push_back({&*shape.deleted_at, shape.deleted_at->time("l.deleted_at"), deleted_at});
+    }
+    return out;
+}
+
+// What follows ON CONFLICT … DO: an update of rows that differ, which alone moves their updated_at.
+std::string update_rows(const TableShape& shape, bool event) {
+    const std::vector<Written> written = written_columns(shape, event);
+    if (written.empty()) return "NOTHING";
+    std::vector<std::string> set;
+    std::vector<std::string> old_values;
+    std::vector<std::string> new_values;
+    for (const Written& one : written) {
+        set.push_back(one.column->name + " = " + one.updated);
+        old_values.push_back("u." + one.column->name);
+        new_values.push_back(one.updated);
+    }
+    for (const ShapeColumn& column : shape.updated_at) {
+        set.push_back(column.name + " = excluded." + column.name);
+    }
+    return "UPDATE SET " + joined(set, ",\n        ") + "\n    WHERE (" + joined(old_values, ", ") +
+           ") IS DISTINCT FROM\n        (" + joined(new_values, ", ") + ")";
+}
+
+// The row beside what a read says of it; only rows that are not deleted are compared.
+std::string row_as_told(const TableShape& shape) {
+    std::vector<std::string> row{"u." + shape.clerk_id.name};
+    std::vector<std::string> told{shape.clerk_id.cast("c.clerk_id")};
+    const auto add = [&](const std::optional<ShapeColumn>& column, std::string_view value) {
+        if (!column) return;
+        row.push_back("u." + column->name);
+        told.push_back(column->cast(value));
+    };
+    add(shape.email, "c.email");
+    add(shape.name, "c.name");
+    add(shape.role, "c.role");
+    add(shape.deleted_at, "NULL");
+    return "(" + joined(row, ", ") + ") IS NOT DISTINCT FROM (" + joined(told, ", ") + ")";
+}
+
+std::string email_held(const TableShape& shape) {
+    if (!shape.email || shape.email_key == EmailKey::none) return "false";
+    const std::string other =
+        " AND h." + shape.clerk_id.name + " IS DISTINCT FROM " + shape.clerk_id.value("c.clerk_id");
+    if (shape.email_key == EmailKey::folded) {
+        return "lower(h." + shape.email->name + "::text) = lower(c.email)" + other;
+    }
+    return "h." + shape.email->name + " = " + shape.email->value("c.email") + other;
+}
+
+std::string delete_users(const TableShape& shape, const ColumnMap& columns) {
+    const std::string mine =
+        "u." + shape.clerk_id.name + " = " + shape.clerk_id.value("t.clerk_id");
+    if (columns.delete_mode == DeleteMode::hard) {
+        return "DELETE FROM " + shape.table + " u USING told t\n    WHERE " + mine +
+               " AND t.deleted_at IS NOT NULL";
+    }
+    ensure(shape.deleted_at.has_value(), "soft deletion without its column");
+    const std::string gone =
+        shape.deleted_at->name + " = " + shape.deleted_at->time("t.deleted_at");
+    std::vector<std::string> set{gone};
+    std::string differs = "u." + shape.deleted_at->name + " IS DISTINCT FROM " +
+                          shape.deleted_at->time("t.deleted_at");
+    if (shape.email) {
+        set.push_back(shape.email->name + " = NULL");
+        differs = "(" + differs + " OR u." + shape.email->name + " IS NOT NULL)";
+    }
+    for (const ShapeColumn& column : shape.updated_at) {
+        set.push_back(column.name + " = " + column.time("now()"));
+    }
+    return "UPDATE " + shape.table + " u SET " + joined(set, ", ") +
+           "\n    FROM told t\n    WHERE " + mine + " AND t.deleted_at IS NOT NULL\n      AND " +
+           differs;
+}
+
+Values values_of_table(const TableShape& shape) {
+    Values values;
+    values["users"] = shape.table;
+    values["id"] = shape.id.name;
+    values["clerk_id"] = shape.clerk_id.name;
+    values["change_clerk_id"] = shape.clerk_id.value("c.clerk_id");
+    values["told_clerk_id"] = shape.clerk_id.value("t.clerk_id");
+    values["ledger_clerk_id"] = shape.clerk_id.value("l.clerk_id");
+    values["adopter"] = shape.clerk_id.cast("$2::text");
+    values["arbiter"] =
+        "(" + shape.clerk_id.name + ")" +
+        (shape.clerk_id_predicate.empty() ? "" : " WHERE " + shape.clerk_id_predicate);
+    values["email_held"] = email_held(shape);
+    values["row_deleted"] =
+        shape.deleted_at ? "h." + shape.deleted_at->name + " IS NOT NULL" : "false";
+    values["row_as_told"] = row_as_told(shape);
+    values["written_columns"] = "u." + shape.clerk_id.name +
+                                "::text COLLATE \"C\" AS clerk_id, u." + shape.id.name + " AS id";
+
+    std::vector<std::string> names{shape.id.name, shape.clerk_id.name};
+    std::vector<std::string> inserted{"l.user_id", shape.clerk_id.cast("c.clerk_id")};
+    for (const Written& one : written_columns(shape, true)) {
+        names.push_back(one.column->name);
+        inserted.push_back(one.inserted);
+    }
+    for (const auto* times : {&shape.created_at, &shape.updated_at}) {
+        for (const ShapeColumn& column : *times) {
+            names.push_back(column.name);
+            inserted.push_back(column.time("now()"));
+        }
+    }
+    values["insert_columns"] = joined(names, ", ");
+    values["insert_values"] = joined(inserted, ",\n        ");
+    values["event_update"] = update_rows(shape, true);
+    values["read_update"] = update_rows(shape, false);
+    return values;
+}
+
+// Which of two snapshots of one user counts; {{…}} of the ledger's upsert.
+void add_order(Values& values, const ApplyOptions& options) {
+    const std::string than = options.can_ask ? ">" : ">=";
+    values["newer"] = "excluded.version " + than + " coalesce(l.version, -1)";
+    values["same_version"] = options.can_ask ? "'tie'" : "'superseded'";
+    values["tied"] = options.can_ask
+                         ? "lead(version) OVER newest = version\n"
+                           "            AND lead(content_hash) OVER newest <> content_hash"
+                         : "false";
+    values["ask"] = options.can_ask ? "\n" + part(sql::ask) : "\n)";
+    // A read that was asked before the last change was learned has been overtaken.
+    values["newer_read"] =
+        "(excluded.version > coalesce(l.version, -1)\n             OR excluded.version = l.version "
+        "AND excluded.changed_at >= l.changed_at)";
+    values["deleting_read"] =
+        "(excluded.deleted_at IS NOT NULL AND excluded.changed_at >= l.changed_at)";
+    values["lifting_read"] =
+        "(excluded.deleted_at IS NULL AND excluded.version >= coalesce(l.version, -1)\n"
+        "             AND excluded.changed_at > l.deletion_seen_at)";
+}
+
+}  // namespace
+
+ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
+                        const ApplyOptions& options) {
+    ensure(options.batch > 0, "a batch of at least one job");
+    Values values = values_of_table(shape);
+    add_order(values, options);
+    values["batch"] = std::to_string(options.batch);
+    values["role_rule"] = role_rule(columns);
+    values["alive"] =
+        columns.delete_mode == DeleteMode::hard ? "\n           AND l.deleted_at IS NULL" : "";
+    values["email_identity"] = shape.email_key == EmailKey::exact && !shape.email->folds_case
+                                   ? "c.email COLLATE \"C\""
+                                   : "lower(c.email) COLLATE \"C\"";
+    const bool unique_email = shape.email && shape.email_key != EmailKey::none;
+    const auto conflict = [&](std::string lifts, std::string known) {
+        if (!unique_email) return std::string("false");
+        Values own = values;
+        own["lifts"] = std::move(lifts);
+        own["known"] = std::move(known);
+        return fill(part(sql::conflict), own);
+    };
+    values["delete_users"] = delete_users(shape, columns);
+    std::vector<std::string> release;
+    if (shape.email) release.push_back(shape.email->name + " = NULL");
+    for (const ShapeColumn& column : shape.updated_at) {
+        release.push_back(column.name + " = " + column.time("now()"));
+    }
+    values["release"] = joined(release, ", ");
+    values["email"] = shape.email ? shape.email->name : "";
+
+    ApplySql out;
+    Values event = values;
+    event["conflict"] = conflict("false", options.can_ask ? ">=" : ">");
+    const auto apply = [&](const pg::Statement& claim) {
+        event["claim"] = fill(part(claim), event);
+        return fill(trimmed(sql::apply_jobs.text), event);
+    };
+    out.apply_due = apply(sql::claim_due);
+    out.apply_scheduled = apply(sql::claim_scheduled);
+    out.apply_one = apply(sql::claim_one);
+    const std::string ids = "SELECT j.id FROM public.job_queue j\nWHERE ";
+    out.due_ids = ids + fill(part(sql::claim_due), values);
+    out.scheduled_ids = ids + fill(part(sql::claim_scheduled), values);
+
+    Values read = values;
+    read["conflict"] = conflict("c.asked_at > k.deletion_seen_at", ">");
+    out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
+    out.settle = fill(trimmed(sql::settle.text), values);
+    values["delete_users"] = "SELECT";
+    out.forget = fill(trimmed(sql::settle.text), values);
+    out.situation = fill(trimmed(sql::situation.text), values);
+    if (shape.email) out.release_email = fill(trimmed(sql::release_email.text), values);
+    out.adopt_row = fill(trimmed(sql::adopt_row.text), values);
+    out.renew_user_id = fill(trimmed(sql::renew_user_id.text), values);
+    return out;
+}
+
+}  // namespace rollcall::directory

@@ -1,0 +1,35 @@
+// The statements over the users table, made from the templates of directory.sql. Pure.
+#pragma once
+
+#include "directory/column_map.hpp"
+#include "directory/table_shape.hpp"
+
+#include <string>
+
+namespace rollcall::directory {
+
+struct ApplyOptions {
+    int batch = 256;
+    bool can_ask = true;  // a tie is settled by asking Clerk; otherwise by arrival
+};
+
+// Parameters: see directory.sql. Each is named like its template.
+struct ApplySql {
+    std::string apply_due;        // $1 priority, $2 created_at, $3 id: those after them
+    std::string apply_scheduled;  // no parameters
+    std::string apply_one;        // $1 job
+    std::string due_ids;          // the jobs that apply_due would claim; same parameters
+    std::string scheduled_ids;    // likewise
+    std::string apply_reads;
+    std::string settle;
+    std::string forget;  // settle without touching the users table: for a row that cannot go
+    std::string situation;
+    std::string release_email;
+    std::string adopt_row;
+    std::string renew_user_id;
+};
+
+[[nodiscard]] ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
+                                      const ApplyOptions& options);
+
+}  // namespace rollcall::directory

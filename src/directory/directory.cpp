@@ -1,0 +1,251 @@
+#include "directory/directory.hpp"
+
+#include "base/log.hpp"
+#include "directory/apply_sql.hpp"
+#include "directory/catalog.hpp"
+#include "directory/sql.hpp"
+#include "directory/table_shape.hpp"
+
+#include <utility>
+
+namespace rollcall::directory {
+
+struct Directory::State {
+    State(DirectoryConfig c, TableShape s)
+        : config(std::move(c)),
+          shape(std::move(s)),
+          texts(make_apply_sql(shape, config.columns, {config.batch, config.can_ask})),
+          emails(texts, shape.email_key == EmailKey::folded ||
+                            (shape.email.has_value() && shape.email->folds_case)) {}
+
+    // Settings, `apply` and `settle` in one transaction that commits.
+    Task<Answer<AppliedBatch>> apply_batch(pg::Pool& pool, const pg::Statement& apply,
+                                           const pg::Params& params) const;
+    Task<std::vector<std::string>> ids(pg::Pool& pool, const pg::Statement& statement,
+                                       const pg::Params& params) const;
+    [[nodiscard]] pg::Statement settle() const { return {"directory_settle", texts.settle}; }
+
+    DirectoryConfig config;
+    TableShape shape;
+    ApplySql texts;
+    EmailRows emails;
+};
+
+namespace {
+
+// Columns of apply_jobs.
+enum JobColumn : std::uint8_t { outcome, kind, clerk_id, version, attempts, ready, id, last_at };
+
+pg::Params params_of(const ClaimPosition& after) {
+    pg::Params params;
+    params.integer(after.priority).text(after.created_at).text(after.id);
+    return params;
+}
+
+std::vector<Directory::Text> list(const ApplySql& texts) {
+    return {
+        {"apply_due", texts.apply_due},
+        {"apply_scheduled", texts.apply_scheduled},
+        {"apply_one", texts.apply_one},
+        {"due_ids", texts.due_ids},
+        {"scheduled_ids", texts.scheduled_ids},
+        {"apply_reads", texts.apply_reads},
+        {"settle", texts.settle},
+        {"forget", texts.forget},
+        {"situation", texts.situation},
+        {"release_email", texts.release_email},
+        {"adopt_row", texts.adopt_row},
+        {"renew_user_id", texts.renew_user_id},
+    };
+}
+
+std::optional<std::string_view> view(const std::optional<std::string>& text) {
+    return text ? std::optional<std::string_view>(*text) : std::nullopt;
+}
+
+// The arrays of apply_reads, one element for each read.
+struct ReadArrays {
+    explicit ReadArrays(std::span<const Read> reads) {
+        for (const Read& read : reads) add(read);
+    }
+
+    void add(const Read& read) {
+        const auto* snapshot = std::get_if<Snapshot>(&read.state);
+        const auto* deletion = std::get_if<Deletion>(&read.state);
+        clerk_ids.emplace_back(read.clerk_id);
+        versions.push_back(snapshot ? std::optional(snapshot->version) : std::nullopt);
+        emails.push_back(snapshot ? view(snapshot->email) : std::nullopt);
+        names.push_back(snapshot ? view(snapshot->name) : std::nullopt);
+        roles.push_back(snapshot ? std::optional<std::string_view>(snapshot->role) : std::nullopt);
+        banned.push_back(snapshot != nullptr && snapshot->banned);
+        locked.push_back(snapshot != nullptr && snapshot->locked);
+        created.push_back(snapshot ? snapshot->clerk_created_at : std::nullopt);
+        deleted.push_back(deletion ? std::optional(deletion->deleted_at) : std::nullopt);
+        asked.emplace_back(read.asked_at);
+    }
+
+    [[nodiscard]] pg::Params params() const {
+        pg::Params params;
+        params.text_array(clerk_ids).bigint_array(versions).text_array(emails).text_array(names);
+        params.text_array(roles).boolean_array(banned).boolean_array(locked);
+        params.timestamptz_array(created).timestamptz_array(deleted).timestamptz_array(asked);
+        return params;
+    }
+
+    std::vector<std::optional<std::string_view>> clerk_ids;
+    std::vector<std::optional<std::int64_t>> versions;
+    std::vector<std::optional<std::string_view>> emails;
+    std::vector<std::optional<std::string_view>> names;
+    std::vector<std::optional<std::string_view>> roles;
+    std::vector<std::optional<bool>> banned;
+    std::vector<std::optional<bool>> locked;
+    std::vector<std::optional<SystemTime>> created;
+    std::vector<std::optional<SystemTime>> deleted;
+    std::vector<std::optional<SystemTime>> asked;
+};
+
+Outcome outcome_of(std::string_view name) {
+    const auto parsed = parse_outcome(name);
+    ensure(parsed.has_value(), "an outcome that the statement does not know");
+    return *parsed;
+}
+
+}  // namespace
+
+AppliedJob AppliedBatch::operator[](int index) const {
+    return {.outcome = outcome_of(jobs_.text(index, JobColumn::outcome)),
+            .kind = jobs_.text(index, JobColumn::kind),
+            .clerk_id = jobs_.text(index, JobColumn::clerk_id),
+            .version = jobs_.bigint(index, JobColumn::version),
+            .attempts = static_cast<int>(jobs_.bigint(index, JobColumn::attempts)),
+            .ready_at = jobs_.number(index, JobColumn::ready),
+            .id = jobs_.text(index, JobColumn::id)};
+}
+
+std::optional<ClaimPosition> AppliedBatch::last(int priority) const {
+    for (int row = 0; row < jobs_.size(); ++row) {
+        if (jobs_.is_null(row, JobColumn::last_at)) continue;
+        return ClaimPosition{.priority = priority,
+                             .created_at = std::string(jobs_.text(row, JobColumn::last_at)),
+                             .id = std::string(jobs_.text(row, JobColumn::id))};
+    }
+    return std::nullopt;
+}
+
+Task<Answer<AppliedBatch>> Directory::State::apply_batch(pg::Pool& pool, const pg::Statement& apply,
+                                                         const pg::Params& params) const {
+    pg::Transaction tx = co_await pool.begin();
+    const pg::Rows settings = co_await tx.execute(sql::settings);
+    auto jobs = co_await tx.try_execute(apply, params);
+    if (!jobs) co_return std::unexpected(std::move(jobs.error()));
+    const auto settled = co_await tx.try_execute(settle());
+    if (!settled) co_return std::unexpected(settled.error());
+    if (auto done = co_await tx.try_commit(); !done) co_return std::unexpected(done.error());
+    co_return AppliedBatch(std::move(*jobs), settings.number(0, settings.column("now")));
+}
+
+Task<std::vector<std::string>> Directory::State::ids(pg::Pool& pool, const pg::Statement& statement,
+                                                     const pg::Params& params) const {
+    const pg::Rows rows = co_await pool.execute(statement, params);
+    std::vector<std::string> out;
+    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
+    co_return out;
+}
+
+Directory::Directory(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Directory::~Directory() = default;
+
+Task<Result<std::unique_ptr<Directory>>> Directory::open(pg::Pool& pool, DirectoryConfig config) {
+    if (auto good = check(config.columns); !good) co_return std::unexpected(good.error());
+    pg::Transaction tx = co_await pool.begin();
+    const auto table = parse_table_name(config.columns.table);
+    const Catalog catalog = co_await read_catalog(tx, *table);
+    co_await tx.commit();
+    auto shape = shape_of(catalog, config.columns);
+    if (!shape) co_return std::unexpected(shape.error());
+    auto state = std::make_unique<State>(std::move(config), std::move(*shape));
+    co_return std::unique_ptr<Directory>(new Directory(std::move(state)));
+}
+
+Task<Answer<AppliedBatch>> Directory::apply_due(pg::Pool& pool, const ClaimPosition& after) {
+    co_return co_await state_->apply_batch(pool, {"directory_apply_due", state_->texts.apply_due},
+                                           params_of(after));
+}
+
+Task<Answer<AppliedBatch>> Directory::apply_scheduled(pg::Pool& pool) {
+    co_return co_await state_->apply_batch(
+        pool, {"directory_apply_scheduled", state_->texts.apply_scheduled}, {});
+}
+
+Task<std::vector<std::string>> Directory::due_ids(pg::Pool& pool, const ClaimPosition& after) {
+    co_return co_await state_->ids(pool, {"directory_due_ids", state_->texts.due_ids},
+                                   params_of(after));
+}
+
+Task<std::vector<std::string>> Directory::scheduled_ids(pg::Pool& pool) {
+    co_return co_await state_->ids(pool, {"directory_scheduled_ids", state_->texts.scheduled_ids},
+                                   {});
+}
+
+Task<pg::Transaction> Directory::begin(pg::Pool& pool) {
+    pg::Transaction tx = co_await pool.begin();
+    co_await tx.execute(sql::settings);
+    co_return tx;
+}
+
+Task<Answer<AppliedBatch>> Directory::apply_job(pg::Transaction& tx, std::string_view id,
+                                                bool keep_row) {
+    auto jobs = co_await tx.try_execute({"directory_apply_one", state_->texts.apply_one},
+                                        pg::Params().text(id));
+    if (!jobs) co_return std::unexpected(std::move(jobs.error()));
+    const pg::Statement settle =
+        keep_row ? pg::Statement{"directory_forget", state_->texts.forget} : state_->settle();
+    const auto settled = co_await tx.try_execute(settle);
+    if (!settled) co_return std::unexpected(settled.error());
+    const pg::Rows now = co_await tx.execute(sql::transaction_now);
+    co_return AppliedBatch(std::move(*jobs), now.number(0, 0));
+}
+
+Task<Answer<std::vector<AppliedRead>>> Directory::apply(pg::Transaction& tx,
+                                                        std::span<const Read> reads) {
+    std::vector<AppliedRead> out;
+    if (reads.empty()) co_return out;
+    const ReadArrays arrays(reads);
+    const auto rows = co_await tx.try_execute({"directory_apply_reads", state_->texts.apply_reads},
+                                              arrays.params());
+    if (!rows) co_return std::unexpected(rows.error());
+    const auto settled = co_await tx.try_execute(state_->settle());
+    if (!settled) co_return std::unexpected(settled.error());
+    ensure(std::cmp_equal(rows->size(), reads.size()), "apply: a user given twice");
+    for (int row = 0; row < rows->size(); ++row) {
+        out.push_back({.outcome = outcome_of(rows->text(row, 1)),
+                       .created = rows->boolean(row, 2),
+                       .restored = rows->boolean(row, 3)});
+    }
+    co_return out;
+}
+
+EmailRows& Directory::emails() {
+    return state_->emails;
+}
+const ColumnMap& Directory::columns() const {
+    return state_->config.columns;
+}
+const std::vector<std::string>& Directory::notes() const {
+    return state_->shape.notes;
+}
+std::vector<Directory::Text> Directory::statements() const {
+    return list(state_->texts);
+}
+
+std::vector<Directory::Text> Directory::statements_of(const DirectoryConfig& config) {
+    return list(make_apply_sql(created_shape(config.columns), config.columns,
+                               {config.batch, config.can_ask}));
+}
+
+Task<SystemTime> database_now(pg::Pool& pool) {
+    const pg::Rows rows = co_await pool.execute(sql::now);
+    co_return SystemTime(std::chrono::milliseconds(rows.bigint(0, 0)));
+}
+
+}  // namespace rollcall::directory

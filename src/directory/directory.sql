@@ -1,0 +1,421 @@
+-- The statements of src/directory. Those that touch the users table are templates: {{name}} stands
+-- for what apply_sql.cpp makes once at start from the configured names and the table as it is,
+-- every identifier quoted; `rollcall config print` shows the result. docs/directory.md has the
+-- rules.
+
+-- name: settings
+-- Goes before every apply, in the same transaction. One plan for all parameters, made for index
+-- look-ups however small the tables were when it was made; compiling it would cost more than it.
+SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true),
+    set_config('plan_cache_mode', 'force_generic_plan', true),
+    date_part('epoch', now()) AS now
+
+-- name: now
+SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
+
+-- name: transaction_now
+SELECT date_part('epoch', now()) AS now
+
+-- name: claim_due
+-- What is due at once, from where this process stopped. The id goes on within one created_at.
+j.status = 'PENDING' AND j.run_at <= j.created_at
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+      AND j.priority = $1::integer AND (j.created_at, j.id) > ($2::timestamptz, $3::uuid)
+    ORDER BY j.priority DESC, j.created_at, j.id
+    LIMIT {{batch}}
+
+-- name: claim_scheduled
+-- What waited for its time: retries, and jobs enqueued for later.
+j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+      AND j.run_at <= now()
+    ORDER BY j.run_at
+    LIMIT {{batch}}
+
+-- name: claim_one
+j.id = $1::uuid AND j.status = 'PENDING'
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+
+-- name: apply_jobs
+-- Claims jobs, applies what they say and completes them. Estimates steer the form of some
+-- conditions: "rank < 2" and "(...) IS TRUE" keep the planner from expecting a single row, for
+-- which it would compare every row with every other.
+WITH claimed AS MATERIALIZED (
+    SELECT j.ctid AS at, j.id, j.job_type, j.subject, j.version, j.payload, j.banned, j.locked,
+        j.clerk_created_at, j.created_at, j.run_at
+    FROM public.job_queue j
+    WHERE {{claim}}
+    FOR UPDATE SKIP LOCKED
+), change AS MATERIALIZED (
+    SELECT at, id, job_type, created_at, run_at, clerk_created_at,
+        nullif(nullif(coalesce(subject, payload ->> 'clerk_id'), ''), 'NULL') AS clerk_id,
+        job_type = 'USER_DELETED' AS deletion,
+        coalesce(version, (extract(epoch FROM coalesce(created_at, now())) * 1000)::bigint)
+            AS version,
+        nullif(payload ->> 'email', '') AS email,
+        nullif(payload ->> 'name', '') AS name,
+        {{role_rule}} AS role,
+        coalesce(banned, false) AS banned, coalesce(locked, false) AS locked
+    FROM claimed
+), judged AS (
+    SELECT c.*,
+        CASE WHEN NOT deletion
+             THEN hash_record_extended(ROW(email, name, role, banned, locked), 0)
+        END AS content_hash,
+        {{conflict}} AS conflict
+    FROM change c
+), ranked AS MATERIALIZED (
+    -- Of each user the newest snapshot first, deletions last.
+    SELECT j.*,
+        row_number() OVER newest AS rank,
+        {{tied}} AS tied,
+        min(CASE WHEN deletion THEN version END) OVER (PARTITION BY clerk_id, conflict)
+            AS deleted_ms
+    FROM judged j
+    WINDOW newest AS (PARTITION BY clerk_id, conflict
+                      ORDER BY deletion, version DESC, created_at DESC, id DESC)
+), ledger AS (
+    -- The row lock that this takes is where all writers of a user queue, in the order of ids.
+    INSERT INTO rollcall.ledger AS l (clerk_id, version, content_hash, user_id, banned, locked,
+        clerk_created_at, deleted_at, deletion_seen_at)
+    SELECT c.clerk_id, CASE WHEN NOT c.deletion THEN c.version END, c.content_hash,
+        gen_random_uuid(), c.banned, c.locked, c.clerk_created_at,
+        to_timestamp(c.deleted_ms / 1000.0),
+        CASE WHEN c.deleted_ms IS NOT NULL THEN clock_timestamp() END
+    FROM ranked c
+    WHERE c.rank < 2 AND NOT c.conflict AND c.clerk_id IS NOT NULL
+    ORDER BY c.clerk_id
+    ON CONFLICT (clerk_id) DO UPDATE SET
+        version = CASE WHEN {{newer}} THEN excluded.version ELSE l.version END,
+        content_hash = CASE WHEN {{newer}} THEN excluded.content_hash ELSE l.content_hash END,
+        banned = CASE WHEN {{newer}} THEN excluded.banned ELSE l.banned END,
+        locked = CASE WHEN {{newer}} THEN excluded.locked ELSE l.locked END,
+        clerk_created_at = coalesce(l.clerk_created_at, excluded.clerk_created_at),
+        deleted_at = least(l.deleted_at, excluded.deleted_at),
+        deletion_seen_at = coalesce(excluded.deletion_seen_at, l.deletion_seen_at),
+        changed_at = CASE WHEN {{newer}} OR excluded.deleted_at < coalesce(l.deleted_at, 'infinity')
+                          THEN now() ELSE l.changed_at END
+    WHERE excluded.version >= coalesce(l.version, -1)
+          AND (excluded.version, excluded.content_hash) IS DISTINCT FROM (l.version, l.content_hash)
+       OR excluded.deleted_at <> coalesce(l.deleted_at, 'infinity')
+    RETURNING clerk_id, version, content_hash, user_id, deleted_at
+), written AS (
+    INSERT INTO {{users}} AS u ({{insert_columns}})
+    SELECT {{insert_values}}
+    FROM ledger l JOIN ranked c ON c.clerk_id = l.clerk_id AND c.rank < 2 AND NOT c.conflict
+    WHERE (c.version = l.version AND c.content_hash = l.content_hash{{alive}}) IS TRUE
+    ON CONFLICT {{arbiter}} DO {{event_update}}
+    RETURNING {{written_columns}}
+), settled AS (
+    -- For `settle`: the users that are deleted, and those whose row may not have the ledger's id.
+    SELECT set_config('rollcall.settle', coalesce(array_agg(s.clerk_id)::text, ''), true) AS done
+    FROM (SELECT l.clerk_id FROM ledger l LEFT JOIN written w ON w.clerk_id = l.clerk_id
+          WHERE w.id IS DISTINCT FROM l.user_id
+          UNION ALL
+          SELECT c.clerk_id FROM ranked c WHERE c.deletion AND c.clerk_id IS NOT NULL) s
+), outcome AS MATERIALIZED (
+    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at,
+        CASE WHEN c.clerk_id IS NULL THEN 'unusable'
+             WHEN c.conflict THEN 'conflict'
+             WHEN c.deletion THEN CASE WHEN l.clerk_id IS NULL THEN 'unchanged' ELSE 'deleted' END
+             WHEN c.tied THEN 'tie'
+             WHEN l.version = c.version AND l.content_hash = c.content_hash
+             THEN CASE WHEN c.rank = 1 THEN 'applied' ELSE 'unchanged' END
+             WHEN l.version = c.version THEN {{same_version}}
+             WHEN l.version > c.version THEN 'superseded'
+             ELSE coalesce((SELECT 'unchanged' FROM rollcall.ledger k
+                            WHERE k.clerk_id = c.clerk_id AND k.version = c.version
+                              AND k.content_hash = c.content_hash), 'superseded')
+        END AS outcome
+    FROM ranked c LEFT JOIN ledger l ON l.clerk_id = c.clerk_id
+), last AS (
+    SELECT k.id FROM claimed k ORDER BY k.created_at DESC, k.id DESC LIMIT 1{{ask}}
+)
+UPDATE public.job_queue j
+SET status = CASE o.outcome WHEN 'conflict' THEN 'PENDING' WHEN 'unusable' THEN 'FAILED'
+                            ELSE 'COMPLETED' END,
+    processed_at = CASE o.outcome WHEN 'conflict' THEN NULL ELSE now() END,
+    updated_at = now(),
+    attempts = j.attempts + CASE o.outcome WHEN 'conflict' THEN 0 ELSE 1 END,
+    -- Handled alone, at once, by who claimed it; by another when that one is gone by then.
+    run_at = CASE o.outcome WHEN 'conflict' THEN now() + interval '30 seconds' ELSE j.run_at END,
+    error = CASE o.outcome WHEN 'conflict' THEN j.error
+        WHEN 'unusable' THEN coalesce(j.error, 'Unusable job: payload.clerk_id names no user') END,
+    result = CASE WHEN o.outcome IN ('unchanged', 'superseded', 'tie')
+                  THEN jsonb_build_object('outcome', o.outcome) END,
+    history = CASE o.outcome WHEN 'unusable' THEN rollcall.add_transition(
+            j.history, 'FAILED', j.attempts + 1,
+            coalesce(j.error, 'Unusable job: payload.clerk_id names no user'))
+        ELSE j.history END
+FROM outcome o
+WHERE j.ctid = o.at AND j.id = o.id AND (SELECT done FROM settled) IS NOT NULL
+RETURNING o.outcome, o.job_type, o.clerk_id, o.version, j.attempts,
+    date_part('epoch', greatest(o.created_at, o.run_at)) AS ready,
+    CASE WHEN o.outcome = 'conflict' OR j.id = (SELECT id FROM last) THEN j.id END AS id,
+    CASE WHEN j.id = (SELECT id FROM last) THEN o.created_at END AS last_at
+
+-- name: ask
+-- Ties: whoever can ask Clerk does. One job for each user and version, however often they meet.
+), asked AS (
+    INSERT INTO public.job_queue AS q (job_type, payload, subject, version, event_id)
+    SELECT DISTINCT 'REFRESH_USER',
+        jsonb_build_object('clerk_id', o.clerk_id, 'retry_count', 0), o.clerk_id, o.version,
+        'refresh:' || o.clerk_id || ':' || o.version
+    FROM outcome o WHERE o.outcome = 'tie'
+    ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
+        updated_at = now(), processed_at = NULL, error = NULL, result = NULL,
+        history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
+    WHERE q.status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+
+-- name: conflict
+-- The e-mail belongs to another row, or to another user of the same batch. Not where the ledger
+-- knows better than this change: it will not write the e-mail then.
+first_value(c.clerk_id) OVER (PARTITION BY {{email_identity}} ORDER BY c.clerk_id) <> c.clerk_id
+            AND c.email IS NOT NULL AND NOT c.deletion AND c.clerk_id IS NOT NULL
+        OR CASE WHEN c.email IS NULL OR c.deletion OR c.clerk_id IS NULL THEN false
+                WHEN (SELECT true FROM {{users}} h WHERE {{email_held}} LIMIT 1)
+                THEN (SELECT true FROM rollcall.ledger k WHERE k.clerk_id = c.clerk_id
+                      AND (k.deleted_at IS NOT NULL AND NOT {{lifts}}
+                           OR k.version {{known}} c.version))
+                     IS NOT TRUE
+                ELSE false END
+
+-- name: apply_reads
+-- What Clerk said when it was asked at `asked_at`. Compared with the rows first: of what is as it
+-- should be nothing is written or locked. Each user once.
+WITH told AS MATERIALIZED (
+    SELECT r.*, r.deleted_at IS NOT NULL AS deletion,
+        CASE WHEN r.deleted_at IS NULL
+             THEN hash_record_extended(ROW(r.email, r.name, r.role, r.banned, r.locked), 0)
+        END AS content_hash
+    FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+                $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+        WITH ORDINALITY
+        AS r (clerk_id, version, email, name, role, banned, locked, clerk_created_at, deleted_at,
+              asked_at, position)
+), judged AS MATERIALIZED (
+    SELECT c.*, l.deleted_at IS NOT NULL AS was_deleted,
+        (NOT c.deletion AND l.version = c.version AND l.content_hash = c.content_hash
+         AND l.deleted_at IS NULL AND l.user_id = u.{{id}} AND {{row_as_told}}) IS TRUE AS same,
+        {{conflict}} AS conflict
+    FROM told c
+    LEFT JOIN rollcall.ledger l ON l.clerk_id = c.clerk_id
+    LEFT JOIN {{users}} u ON u.{{clerk_id}} = {{change_clerk_id}}
+), ledger AS (
+    INSERT INTO rollcall.ledger AS l (clerk_id, version, content_hash, user_id, banned, locked,
+        clerk_created_at, deleted_at, deletion_seen_at, changed_at)
+    SELECT c.clerk_id, c.version, c.content_hash, gen_random_uuid(), c.banned, c.locked,
+        c.clerk_created_at, c.deleted_at, CASE WHEN c.deletion THEN clock_timestamp() END,
+        c.asked_at
+    FROM judged c
+    WHERE NOT c.same AND NOT c.conflict
+    ORDER BY c.clerk_id COLLATE "C"
+    ON CONFLICT (clerk_id) DO UPDATE SET
+        version = CASE WHEN {{newer_read}} THEN excluded.version ELSE l.version END,
+        content_hash = CASE WHEN {{newer_read}} THEN excluded.content_hash
+                            ELSE l.content_hash END,
+        banned = CASE WHEN {{newer_read}} THEN excluded.banned ELSE l.banned END,
+        locked = CASE WHEN {{newer_read}} THEN excluded.locked ELSE l.locked END,
+        clerk_created_at = coalesce(l.clerk_created_at, excluded.clerk_created_at),
+        deleted_at = CASE WHEN {{deleting_read}} THEN least(l.deleted_at, excluded.deleted_at)
+                          WHEN {{lifting_read}} THEN NULL ELSE l.deleted_at END,
+        deletion_seen_at = CASE WHEN {{deleting_read}} THEN excluded.deletion_seen_at
+                                WHEN {{lifting_read}} THEN NULL ELSE l.deletion_seen_at END,
+        changed_at = CASE WHEN {{deleting_read}} OR {{lifting_read}}
+                            OR ({{newer_read}} AND (excluded.version, excluded.content_hash)
+                                IS DISTINCT FROM (l.version, l.content_hash))
+                          THEN now() ELSE l.changed_at END
+    RETURNING clerk_id, version, content_hash, user_id, deleted_at, deletion_seen_at
+), written AS (
+    INSERT INTO {{users}} AS u ({{insert_columns}})
+    SELECT {{insert_values}}
+    FROM ledger l JOIN judged c ON c.clerk_id = l.clerk_id
+    WHERE (c.version = l.version AND c.content_hash = l.content_hash{{alive}}) IS TRUE
+    ON CONFLICT {{arbiter}} DO {{read_update}}
+    RETURNING {{written_columns}}, xmax = 0 AS created
+), settled AS (
+    SELECT set_config('rollcall.settle', coalesce(array_agg(s.clerk_id)::text, ''), true) AS done
+    FROM (SELECT l.clerk_id FROM ledger l LEFT JOIN written w ON w.clerk_id = l.clerk_id
+          WHERE w.id IS DISTINCT FROM l.user_id OR l.deleted_at IS NOT NULL) s
+)
+SELECT c.position,
+    CASE WHEN c.same THEN 'unchanged'
+         WHEN c.conflict THEN 'conflict'
+         WHEN c.deletion THEN CASE WHEN l.deleted_at IS NULL THEN 'tie'
+                                   WHEN c.was_deleted THEN 'unchanged' ELSE 'deleted' END
+         WHEN l.deleted_at IS NOT NULL AND c.asked_at > l.deletion_seen_at THEN 'tie'
+         WHEN l.version > c.version THEN 'superseded'
+         WHEN l.content_hash IS DISTINCT FROM c.content_hash THEN 'tie'
+         WHEN w.clerk_id IS NULL THEN 'unchanged'
+         ELSE 'applied' END AS outcome,
+    coalesce(w.created, false) AS created,
+    c.was_deleted AND NOT c.deletion AND l.clerk_id IS NOT NULL AND l.deleted_at IS NULL AS restored
+FROM judged c
+LEFT JOIN ledger l ON l.clerk_id = c.clerk_id
+LEFT JOIN written w ON w.clerk_id = c.clerk_id
+WHERE (SELECT done FROM settled) IS NOT NULL
+ORDER BY c.position
+
+-- name: settle
+-- Follows apply_jobs and apply_reads in their transaction, with a snapshot of its own: a row that
+-- another transaction inserted while ours waited for the ledger's row is seen here, and only here.
+WITH told AS MATERIALIZED (
+    SELECT l.clerk_id, l.user_id, l.deleted_at FROM rollcall.ledger l
+    WHERE l.clerk_id = ANY (nullif(current_setting('rollcall.settle', true), '')::text[])
+), gone AS (
+    {{delete_users}}
+)
+UPDATE rollcall.ledger l
+SET user_id = u.id
+FROM told t JOIN {{users}} u ON u.{{clerk_id}} = {{told_clerk_id}}
+WHERE l.clerk_id = t.clerk_id AND l.user_id <> u.{{id}}
+
+-- name: situation
+-- What stands in the way of user $1 having the e-mail $2.
+SELECT l.version, l.deleted_at IS NOT NULL AS deleted, own.{{id}} AS own_row,
+    h.id AS holder_row, h.clerk_id AS holder, h.deleted AS holder_deleted
+FROM (SELECT $1::text COLLATE "C" AS clerk_id, $2::text AS email) c
+LEFT JOIN rollcall.ledger l ON l.clerk_id = c.clerk_id
+LEFT JOIN {{users}} own ON own.{{clerk_id}} = {{change_clerk_id}}
+LEFT JOIN LATERAL (
+    SELECT h.{{id}} AS id, nullif(h.{{clerk_id}}::text, 'NULL') AS clerk_id,
+        {{row_deleted}} OR k.deleted_at IS NOT NULL AS deleted
+    FROM {{users}} h LEFT JOIN rollcall.ledger k ON k.clerk_id = h.{{clerk_id}}
+    WHERE {{email_held}}
+    LIMIT 1
+) h ON true
+
+-- name: lock_users
+-- The users' places in the ledger, in order, so that what is decided next holds until the commit.
+SELECT l.clerk_id FROM rollcall.ledger l
+WHERE l.clerk_id = ANY ($1::text[])
+ORDER BY l.clerk_id
+FOR UPDATE
+
+-- name: release_email
+-- Row $1 gives its e-mail up, unless it is another's by now.
+UPDATE {{users}} u SET {{release}}
+WHERE u.{{id}} = $1::uuid AND u.{{email}} IS NOT NULL
+  AND nullif(u.{{clerk_id}}::text, 'NULL') IS NOT DISTINCT FROM $2::text
+
+-- name: adopt_row
+-- Row $1, which has no Clerk id, becomes that of $2.
+UPDATE {{users}} u SET {{clerk_id}} = {{adopter}}
+WHERE u.{{id}} = $1::uuid AND nullif(u.{{clerk_id}}::text, 'NULL') IS NULL
+
+-- name: renew_user_id
+-- The id that the ledger keeps for $1 is another user's row by now (somebody gave that row another
+-- Clerk id): the next row of $1 gets a new one.
+UPDATE rollcall.ledger l SET user_id = gen_random_uuid()
+WHERE l.clerk_id = $1::text
+  AND EXISTS (SELECT FROM {{users}} u WHERE u.{{id}} = l.user_id
+              AND u.{{clerk_id}} IS DISTINCT FROM {{ledger_clerk_id}})
+
+-- name: ask_again
+-- A REFRESH_USER job for $1, unless the same is waiting already.
+INSERT INTO public.job_queue AS q (job_type, payload, subject, version, event_id)
+SELECT 'REFRESH_USER', jsonb_build_object('clerk_id', $1::text, 'retry_count', 0), $1::text,
+    l.version, 'refresh:' || $1::text || ':' || coalesce(l.version, 0)
+FROM (SELECT) one LEFT JOIN rollcall.ledger l ON l.clerk_id = $1::text
+ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
+    updated_at = now(), processed_at = NULL, error = NULL, result = NULL,
+    history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
+WHERE q.status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+
+-- name: catalog_relation
+SELECT c.relkind, pg_has_role(c.relowner, 'USAGE') AS owned, c.relrowsecurity
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1::text AND c.relname = $2::text
+
+-- name: catalog_columns
+SELECT a.attname,
+    quote_ident(tn.nspname) || '.' || quote_ident(t.typname) AS type,
+    quote_ident(bn.nspname) || '.' || quote_ident(b.typname) AS base_type,
+    b.typcategory = 'S' AS text,
+    coalesce((SELECT quote_ident(n.nspname) || '.' || quote_ident(l.collname)
+              FROM pg_catalog.pg_collation l
+              JOIN pg_catalog.pg_namespace n ON n.oid = l.collnamespace
+              WHERE l.oid = a.attcollation), '') AS collation,
+    a.attnotnull, a.atthasdef OR a.attidentity <> '' AS has_default,
+    a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+JOIN pg_catalog.pg_type b ON b.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+JOIN pg_catalog.pg_namespace bn ON bn.oid = b.typnamespace
+WHERE s.nspname = $1::text AND c.relname = $2::text
+ORDER BY a.attnum
+
+-- name: catalog_labels
+SELECT a.attname, e.enumlabel
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+JOIN pg_catalog.pg_enum e ON e.enumtypid = a.atttypid
+WHERE s.nspname = $1::text AND c.relname = $2::text
+ORDER BY a.attnum, e.enumsortorder
+
+-- name: catalog_keys
+SELECT ic.relname AS index, pg_get_indexdef(i.indexrelid, k.n, true) AS key,
+    i.indisunique AND i.indisvalid AND i.indimmediate AS unique,
+    coalesce(pg_get_expr(i.indpred, i.indrelid, true), '') AS predicate
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_catalog.pg_index i ON i.indrelid = c.oid
+JOIN pg_catalog.pg_class ic ON ic.oid = i.indexrelid
+CROSS JOIN LATERAL generate_series(1, i.indnkeyatts) AS k (n)
+WHERE s.nspname = $1::text AND c.relname = $2::text
+ORDER BY ic.relname, k.n
+
+-- name: catalog_policies
+SELECT p.polname
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid
+WHERE s.nspname = $1::text AND c.relname = $2::text
+ORDER BY p.polname
+
+-- name: surroundings
+SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text) AS schema_exists,
+    EXISTS (SELECT FROM pg_catalog.pg_type t
+            JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+            WHERE n.nspname = $1::text AND t.typname = 'UserRole') AS enum_exists,
+    (SELECT count(*) = 2 FROM pg_catalog.pg_roles
+     WHERE rolname IN ('anon', 'authenticated')) AS roles_exist,
+    to_regprocedure('auth.jwt()') IS NOT NULL AS claims_exist,
+    EXISTS (SELECT FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE n.nspname = $1::text
+              AND c.relname IN ('User_pkey', 'User_clerkId_key', 'User_email_key')) AS names_taken,
+    EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'service_role') AS service_role_exists,
+    coalesce((SELECT obj_description(c.oid, 'pg_class') LIKE '%made by rollcall'
+              FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+              WHERE n.nspname = $1::text AND c.relname = $2::text), false) AS made_by_rollcall
+
+-- name: enum_labels
+SELECT e.enumlabel
+FROM pg_catalog.pg_enum e
+JOIN pg_catalog.pg_type t ON t.oid = e.enumtypid
+JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname = $1::text AND t.typname = 'UserRole'
+ORDER BY e.enumsortorder
+
+-- name: own_policies
+SELECT p.polname
+FROM pg_catalog.pg_policy p
+JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1::text AND c.relname = $2::text
+  AND obj_description(p.oid, 'pg_policy') = 'made by rollcall, version 1'
+
+-- name: lock_users_table
+-- One migrate at a time; two would want to create the same table.
+SELECT pg_advisory_xact_lock(hashtextextended('rollcall.users_table', 0))
+
+-- name: has_ensure_access
+SELECT to_regprocedure('rollcall.ensure_access()') IS NOT NULL AS known
+
+-- name: ensure_access
+SELECT rollcall.ensure_access() AS note

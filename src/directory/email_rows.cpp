@@ -1,0 +1,79 @@
+#include "directory/email_rows.hpp"
+
+#include "directory/sql.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace rollcall::directory {
+namespace {
+
+std::string folded(std::string_view text) {
+    std::string out(text);
+    std::ranges::transform(out, out.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return out;
+}
+
+}  // namespace
+
+EmailRows::EmailRows(const ApplySql& texts, bool folds_case)
+    : texts_(texts), folds_case_(folds_case) {}
+
+Task<> EmailRows::lock(pg::Transaction& tx, const std::string& claimant,
+                       const std::string& holder) {
+    const std::array<std::optional<std::string_view>, 2> ids{claimant, holder};
+    co_await tx.execute(sql::lock_users, pg::Params().text_array(ids));
+}
+
+Task<EmailSituation> EmailRows::look(pg::Transaction& tx, const EmailClaim& claim) {
+    const pg::Rows rows = co_await tx.execute({"directory_situation", texts_.situation},
+                                              pg::Params().text(claim.clerk_id).text(claim.email));
+    ensure(rows.size() == 1, "situation: one row");
+    EmailSituation out;
+    if (!rows.is_null(0, 0)) out.version = rows.bigint(0, 0);
+    out.deleted = rows.boolean(0, 1);
+    out.own_row = rows.text(0, 2);
+    if (!rows.is_null(0, 3)) {
+        out.holder = EmailHolder{.row = std::string(rows.text(0, 3)),
+                                 .clerk_id = std::string(rows.text(0, 4)),
+                                 .deleted = rows.boolean(0, 5)};
+    }
+    co_return out;
+}
+
+Task<> EmailRows::release(pg::Transaction& tx, const EmailHolder& holder) {
+    ensure(!texts_.release_email.empty(), "an e-mail released that is not mirrored");
+    pg::Params params;
+    params.text(holder.row);
+    if (holder.clerk_id.empty()) {
+        params.null();
+    } else {
+        params.text(holder.clerk_id);
+    }
+    co_await tx.execute({"directory_release_email", texts_.release_email}, params);
+}
+
+Task<bool> EmailRows::adopt(pg::Transaction& tx, const EmailHolder& holder,
+                            std::string_view clerk_id) {
+    const pg::Rows rows = co_await tx.execute({"directory_adopt_row", texts_.adopt_row},
+                                              pg::Params().text(holder.row).text(clerk_id));
+    co_return rows.affected() == 1;
+}
+
+Task<> EmailRows::ask_again(pg::Transaction& tx, std::string_view clerk_id) {
+    co_await tx.execute(sql::ask_again, pg::Params().text(clerk_id));
+}
+
+Task<> EmailRows::renew_id(pg::Transaction& tx, std::string_view clerk_id) {
+    co_await tx.execute({"directory_renew_user_id", texts_.renew_user_id},
+                        pg::Params().text(clerk_id));
+}
+
+bool EmailRows::same(std::string_view one, std::string_view other) const {
+    return folds_case_ ? folded(one) == folded(other) : one == other;
+}
+
+}  // namespace rollcall::directory

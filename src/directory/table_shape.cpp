@@ -1,0 +1,277 @@
+#include "directory/table_shape.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace rollcall::directory {
+namespace {
+
+constexpr std::string_view uuid_type = "pg_catalog.uuid";
+constexpr std::string_view timestamptz_type = "pg_catalog.timestamptz";
+constexpr std::string_view timestamp_type = "pg_catalog.\"timestamp\"";
+constexpr std::string_view text_type = "pg_catalog.text";
+
+Error bad(std::string message) {
+    return {ErrorCode::bad_configuration, std::move(message)};
+}
+
+bool ends_with_citext(std::string_view type) {
+    return type.ends_with(".citext");
+}
+
+ShapeColumn shaped(const CatalogColumn& column) {
+    return {.name = quote_identifier(column.name),
+            .type = column.type,
+            .collation = column.collation,
+            .folds_case = ends_with_citext(column.base_type)};
+}
+
+// The column of that name, when it exists and rollcall may write it.
+Result<std::optional<ShapeColumn>> text_column(const Catalog& catalog, const std::string& name,
+                                               std::string_view what) {
+    const CatalogColumn* column = name.empty() ? nullptr : catalog.find(name);
+    if (column == nullptr) return std::optional<ShapeColumn>();
+    if (!column->text || column->generated) {
+        return std::unexpected(bad("column " + name + " (" + std::string(what) + "): is " +
+                                   (column->generated ? "generated" : column->type) +
+                                   ", rollcall writes text"));
+    }
+    return shaped(*column);
+}
+
+Result<ShapeColumn> time_column(const CatalogColumn& column) {
+    if (column.generated ||
+        (column.base_type != timestamptz_type && column.base_type != timestamp_type)) {
+        return std::unexpected(bad("column " + column.name + ": is " +
+                                   (column.generated ? "generated" : column.type) +
+                                   ", rollcall writes timestamps; leave it out of the settings"));
+    }
+    ShapeColumn out = shaped(column);
+    if (column.base_type == timestamp_type) out.utc = true;
+    return out;
+}
+
+Result<std::vector<ShapeColumn>> time_columns(const Catalog& catalog,
+                                              const std::vector<std::string>& names) {
+    std::vector<ShapeColumn> out;
+    for (const std::string& name : names) {
+        const CatalogColumn* column = catalog.find(name);
+        if (column == nullptr) continue;
+        auto time = time_column(*column);
+        if (!time) return std::unexpected(time.error());
+        out.push_back(std::move(*time));
+    }
+    return out;
+}
+
+Result<std::optional<ShapeColumn>> role_column(const Catalog& catalog, const ColumnMap& columns) {
+    const CatalogColumn* column = columns.role.empty() ? nullptr : catalog.find(columns.role);
+    if (column == nullptr || column->labels.empty()) {
+        return text_column(catalog, columns.role, "role");
+    }
+    for (const std::string& role : columns.roles) {
+        if (std::ranges::find(column->labels, role) == column->labels.end()) {
+            return std::unexpected(bad("role \"" + role + "\" is not a value of " + column->type +
+                                       ", the type of column " + column->name +
+                                       ": ALTER TYPE … ADD VALUE, or take it out of the roles"));
+        }
+    }
+    return shaped(*column);
+}
+
+// lower(email), lower(email::text), lower((email)::text): as the catalog writes the key.
+bool folds(std::string_view key, std::string_view quoted, std::string_view plain) {
+    for (const std::string_view name : {quoted, plain}) {
+        const std::string text(name);
+        if (key == "lower(" + text + ")" || key == "lower(" + text + "::text)" ||
+            key == "lower((" + text + ")::text)") {
+            return true;
+        }
+    }
+    return false;
+}
+
+EmailKey email_key(const Catalog& catalog, const std::string& email) {
+    const std::string quoted = quote_identifier(email);
+    EmailKey found = EmailKey::none;
+    for (const CatalogIndex& index : catalog.indexes) {
+        if (!index.unique || index.keys.size() != 1) continue;
+        const std::string& key = index.keys.front();
+        if (key == email || key == quoted) return EmailKey::exact;
+        if (folds(key, quoted, email)) found = EmailKey::folded;
+    }
+    return found;
+}
+
+Result<void> check_relation(const Catalog& catalog, const ColumnMap& columns) {
+    if (!catalog.exists) {
+        return std::unexpected(
+            bad("table " + columns.table + " does not exist: run `rollcall migrate`"));
+    }
+    if (catalog.kind != 'r') {
+        return std::unexpected(bad(columns.table + " is not an ordinary table"));
+    }
+    for (const std::string* name : {&columns.id, &columns.clerk_id}) {
+        if (catalog.find(*name) == nullptr) {
+            return std::unexpected(bad("table " + columns.table + " has no column " + *name +
+                                       ": name the right one in the settings, or add it"));
+        }
+    }
+    if (catalog.find(columns.id)->base_type != uuid_type) {
+        return std::unexpected(bad("column " + columns.id + " of " + columns.table + " is " +
+                                   catalog.find(columns.id)->type + ", the internal id is a uuid"));
+    }
+    if (!catalog.find(columns.clerk_id)->text) {
+        return std::unexpected(bad("column " + columns.clerk_id + " of " + columns.table +
+                                   " must be text to hold Clerk's ids"));
+    }
+    return {};
+}
+
+void add_notes(TableShape& shape, const Catalog& catalog, const ColumnMap& columns) {
+    std::vector<std::string_view> known{columns.id,   columns.clerk_id, columns.email,
+                                        columns.name, columns.role,     columns.deleted_at};
+    known.insert(known.end(), columns.created_at.begin(), columns.created_at.end());
+    known.insert(known.end(), columns.updated_at.begin(), columns.updated_at.end());
+    for (const CatalogColumn& column : catalog.columns) {
+        const bool ours = std::ranges::find(known, column.name) != known.end();
+        if (!ours && column.not_null && !column.has_default && !column.generated) {
+            shape.notes.push_back("column " + column.name +
+                                  " is NOT NULL without a default: rollcall cannot insert rows "
+                                  "unless a trigger fills it");
+        }
+        if (column.not_null && (column.name == columns.email || column.name == columns.name)) {
+            shape.notes.push_back("column " + column.name +
+                                  " is NOT NULL: a user without one, and the deletion of any "
+                                  "user that empties it, fail");
+        }
+    }
+    if (shape.email && shape.email_key == EmailKey::none) {
+        shape.notes.push_back("column " + columns.email +
+                              " has no unique index: two rows may hold the same address");
+    }
+}
+
+}  // namespace
+
+std::string ShapeColumn::cast(std::string_view expression) const {
+    return std::string(expression) + "::" + type;
+}
+
+std::string ShapeColumn::value(std::string_view expression) const {
+    std::string out = type == text_type ? std::string(expression) : cast(expression);
+    if (!collation.empty()) out += " COLLATE " + collation;
+    return out;
+}
+
+std::string ShapeColumn::time(std::string_view expression) const {
+    if (!utc) return std::string(expression);
+    return "(" + std::string(expression) + " AT TIME ZONE 'UTC')";
+}
+
+std::string stray_predicate(const ColumnMap& columns) {
+    return quote_identifier(columns.clerk_id) + " <> 'NULL'";
+}
+
+std::optional<std::string> clerk_id_key(const Catalog& catalog, const ColumnMap& columns) {
+    std::optional<std::string> found;
+    for (const CatalogIndex& index : catalog.indexes) {
+        if (!index.unique || index.keys.size() != 1) continue;
+        const std::string& key = index.keys.front();
+        if (key != columns.clerk_id && key != quote_identifier(columns.clerk_id)) continue;
+        if (index.predicate.empty()) return "";
+        // Ours, as the catalog writes it: (clerk_id <> 'NULL'::text).
+        if (index.predicate.find("<> 'NULL'") != std::string::npos &&
+            index.predicate.find(" AND ") == std::string::npos) {
+            found = stray_predicate(columns);
+        }
+    }
+    return found;
+}
+
+Result<TableShape> shape_of(const Catalog& catalog, const ColumnMap& columns, bool before_migrate) {
+    if (auto good = check(columns); !good) return std::unexpected(good.error());
+    if (auto good = check_relation(catalog, columns); !good) return std::unexpected(good.error());
+    TableShape shape;
+    shape.table = quote(*parse_table_name(columns.table));
+    shape.id = shaped(*catalog.find(columns.id));
+    shape.clerk_id = shaped(*catalog.find(columns.clerk_id));
+
+    auto email = text_column(catalog, columns.email, "e-mail");
+    if (!email) return std::unexpected(email.error());
+    shape.email = std::move(*email);
+    auto name = text_column(catalog, columns.name, "name");
+    if (!name) return std::unexpected(name.error());
+    shape.name = std::move(*name);
+    auto role = role_column(catalog, columns);
+    if (!role) return std::unexpected(role.error());
+    shape.role = std::move(*role);
+    auto created = time_columns(catalog, columns.created_at);
+    if (!created) return std::unexpected(created.error());
+    shape.created_at = std::move(*created);
+    auto updated = time_columns(catalog, columns.updated_at);
+    if (!updated) return std::unexpected(updated.error());
+    shape.updated_at = std::move(*updated);
+
+    if (columns.delete_mode == DeleteMode::soft) {
+        const CatalogColumn* deleted = catalog.find(columns.deleted_at);
+        if (deleted != nullptr) {
+            auto time = time_column(*deleted);
+            if (!time) return std::unexpected(time.error());
+            shape.deleted_at = std::move(*time);
+        } else if (!before_migrate) {
+            return std::unexpected(bad("table " + columns.table + " has no column " +
+                                       columns.deleted_at + ": run `rollcall migrate`"));
+        }
+    }
+    if (shape.email) shape.email_key = email_key(catalog, columns.email);
+    if (auto key = clerk_id_key(catalog, columns)) {
+        shape.clerk_id_predicate = std::move(*key);
+    } else if (!before_migrate) {
+        return std::unexpected(bad("table " + columns.table + " has no unique index on " +
+                                   columns.clerk_id + ": run `rollcall migrate`"));
+    }
+    add_notes(shape, catalog, columns);
+    return shape;
+}
+
+TableShape created_shape(const ColumnMap& columns) {
+    const auto text = [](const std::string& name) {
+        return ShapeColumn{.name = quote_identifier(name),
+                           .type = std::string(text_type),
+                           .collation = "pg_catalog.\"default\""};
+    };
+    const auto times = [](const std::vector<std::string>& names) {
+        std::vector<ShapeColumn> out;
+        for (const std::string& name : names) {
+            // The camel case columns have no time zone: reference of the adopted schema.
+            const bool utc = std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+            out.push_back({.name = quote_identifier(name),
+                           .type = std::string(utc ? timestamp_type : timestamptz_type),
+                           .utc = utc});
+        }
+        return out;
+    };
+    TableShape shape;
+    const auto table = parse_table_name(columns.table);
+    ensure(table.has_value(), "a checked column map");
+    shape.table = quote(*table);
+    shape.id = {.name = quote_identifier(columns.id), .type = std::string(uuid_type)};
+    shape.clerk_id = text(columns.clerk_id);
+    if (!columns.email.empty()) shape.email = text(columns.email);
+    if (!columns.name.empty()) shape.name = text(columns.name);
+    if (!columns.role.empty()) {
+        shape.role = {.name = quote_identifier(columns.role),
+                      .type = quote_identifier(table->schema) + ".\"UserRole\""};
+    }
+    shape.created_at = times(columns.created_at);
+    shape.updated_at = times(columns.updated_at);
+    if (columns.delete_mode == DeleteMode::soft) {
+        shape.deleted_at = {.name = quote_identifier(columns.deleted_at),
+                            .type = std::string(timestamptz_type)};
+    }
+    shape.email_key = shape.email ? EmailKey::exact : EmailKey::none;
+    return shape;
+}
+
+}  // namespace rollcall::directory

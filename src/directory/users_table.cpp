@@ -1,0 +1,124 @@
+#include "directory/users_table.hpp"
+
+#include "directory/catalog.hpp"
+#include "directory/sql.hpp"
+#include "directory/table_shape.hpp"
+#include "directory/users_table_sql.hpp"
+
+#include <algorithm>
+#include <expected>
+#include <utility>
+
+namespace rollcall::directory {
+namespace {
+
+Error bad(std::string message) {
+    return {ErrorCode::bad_configuration, std::move(message)};
+}
+
+// What the plan needs to know beside the table itself.
+Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table) {
+    UsersTableFacts facts;
+    facts.catalog = co_await read_catalog(tx, table);
+    const pg::Rows rows =
+        co_await tx.execute(sql::surroundings, pg::Params().text(table.schema).text(table.table));
+    facts.schema_exists = rows.boolean(0, 0);
+    facts.enum_exists = rows.boolean(0, 1);
+    facts.roles_exist = rows.boolean(0, 2);
+    facts.claims_exist = rows.boolean(0, 3);
+    facts.names_taken = rows.boolean(0, 4);
+    facts.service_role_exists = rows.boolean(0, 5);
+    facts.made_by_rollcall = rows.boolean(0, 6);
+    const pg::Rows labels = co_await tx.execute(sql::enum_labels, pg::Params().text(table.schema));
+    for (int row = 0; row < labels.size(); ++row)
+        facts.enum_labels.emplace_back(labels.text(row, 0));
+    const pg::Rows policies =
+        co_await tx.execute(sql::own_policies, pg::Params().text(table.schema).text(table.table));
+    for (int row = 0; row < policies.size(); ++row) {
+        facts.own_policies.emplace_back(policies.text(row, 0));
+    }
+    co_return facts;
+}
+
+// Clerk ids that more than one row has: none may before they can be made unique.
+Task<Result<void>> count_duplicates(pg::Transaction& tx, const ColumnMap& columns,
+                                    UsersTableFacts& facts) {
+    if (!facts.catalog.exists || clerk_id_key(facts.catalog, columns)) co_return Result<void>();
+    if (facts.catalog.find(columns.clerk_id) == nullptr) co_return Result<void>();
+    const std::string text = duplicates_sql(columns);
+    const auto rows = co_await tx.try_execute({"directory_duplicates", text});
+    if (!rows) {
+        co_return fail(ErrorCode::forbidden,
+                       "users table: it cannot be read: " + std::string(rows.error().what()));
+    }
+    facts.duplicate_ids = rows->bigint(0, 0);
+    facts.stray_ids = rows->bigint(0, 1);
+    co_return Result<void>();
+}
+
+Task<Result<UsersTablePlan>> plan_in(pg::Transaction& tx, const ColumnMap& columns,
+                                     UsersTableOptions options) {
+    const auto table = parse_table_name(columns.table);
+    if (!table) co_return std::unexpected(table.error());
+    UsersTableFacts facts = co_await read_facts(tx, *table);
+    if (auto counted = co_await count_duplicates(tx, columns, facts); !counted) {
+        co_return std::unexpected(counted.error());
+    }
+    co_return plan_of(facts, columns, options);
+}
+
+Error refused(const pg::SqlError& error, const ColumnMap& columns) {
+    if (error.sqlstate() == "42501") {
+        return {ErrorCode::forbidden, "users table " + columns.table +
+                                          ": the database role may not change it: " + error.what()};
+    }
+    return bad("users table " + columns.table + ": " + error.what());
+}
+
+// What rollcall::ensure_access could not do, where the step that defines it has been applied.
+Task<Result<std::vector<std::string>>> ensure_access(pg::Transaction& tx) {
+    std::vector<std::string> notes;
+    const pg::Rows known = co_await tx.execute(sql::has_ensure_access);
+    if (!known.boolean(0, 0)) co_return notes;
+    const auto rows = co_await tx.try_execute(sql::ensure_access);
+    if (!rows) {
+        co_return fail(ErrorCode::forbidden,
+                       "rollcall.ensure_access(): " + std::string(rows.error().what()));
+    }
+    for (int row = 0; row < rows->size(); ++row) notes.emplace_back(rows->text(row, 0));
+    co_return notes;
+}
+
+}  // namespace
+
+Task<Result<UsersTablePlan>> plan_users_table(pg::Pool& pool, const ColumnMap& columns,
+                                              UsersTableOptions options) {
+    if (auto good = check(columns); !good) co_return std::unexpected(good.error());
+    pg::Transaction tx = co_await pool.begin();
+    co_return co_await plan_in(tx, columns, options);
+}
+
+Task<Result<UsersTablePlan>> ensure_users_table(pg::Pool& pool, const ColumnMap& columns,
+                                                UsersTableOptions options) {
+    if (auto good = check(columns); !good) co_return std::unexpected(good.error());
+    pg::Transaction tx = co_await pool.begin();
+    co_await tx.execute(sql::lock_users_table);
+    auto notes = co_await ensure_access(tx);
+    if (!notes) co_return std::unexpected(notes.error());
+    auto plan = co_await plan_in(tx, columns, options);
+    if (!plan) co_return plan;
+    for (const UsersTablePlan::Step& step : plan->steps) {
+        const auto done = co_await tx.try_execute_script(step.sql);
+        if (!done) {
+            Error error = refused(done.error(), columns);
+            error.message += " (" + step.what + ")";
+            co_return std::unexpected(std::move(error));
+        }
+    }
+    const auto committed = co_await tx.try_commit();
+    if (!committed) co_return std::unexpected(refused(committed.error(), columns));
+    plan->notes.insert(plan->notes.end(), notes->begin(), notes->end());
+    co_return plan;
+}
+
+}  // namespace rollcall::directory

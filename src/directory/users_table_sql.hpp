@@ -1,0 +1,37 @@
+// Which steps bring the users table to what rollcall needs. Pure: users_table.cpp reads the facts
+// and runs the steps.
+#pragma once
+
+#include "base/result.hpp"
+#include "directory/catalog.hpp"
+#include "directory/column_map.hpp"
+#include "directory/users_table.hpp"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace rollcall::directory {
+
+struct UsersTableFacts {
+    Catalog catalog;
+    bool schema_exists = true;
+    bool enum_exists = false;  // "UserRole" in the table's schema
+    std::vector<std::string> enum_labels;
+    bool roles_exist = true;  // authenticated and anon
+    bool service_role_exists = true;
+    bool made_by_rollcall = false;          // the table has rollcall's comment
+    bool claims_exist = true;               // auth.jwt()
+    bool names_taken = false;               // another table has the names of the constraints
+    std::vector<std::string> own_policies;  // those that rollcall made
+    std::int64_t duplicate_ids = 0;         // Clerk ids of more than one row
+    std::int64_t stray_ids = 0;             // rows beyond the first that hold the text 'NULL'
+};
+
+[[nodiscard]] Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& columns,
+                                             UsersTableOptions options);
+
+// One row: how many Clerk ids several rows share, and how many rows too many have the text 'NULL'.
+[[nodiscard]] std::string duplicates_sql(const ColumnMap& columns);
+
+}  // namespace rollcall::directory
