@@ -137,6 +137,7 @@ Task<int> Chores::State::pass() {
 
 Task<int> Chores::State::rescue() {
     int total = 0;
+    int given_up = 0;
     for (int found = rescue_batch; found == rescue_batch;) {
         pg::Params params;
         params.integer(config.attempts_max);
@@ -147,14 +148,16 @@ Task<int> Chores::State::rescue() {
             const auto kind = rows.text(row, rows.column("job_type"));
             const auto attempts = static_cast<int>(rows.bigint(row, rows.column("attempts")));
             const bool dead = rows.text(row, rows.column("status")) == "FAILED";
+            given_up += dead ? 1 : 0;
             metrics.rescued(queue_of(kind), 1);
             metrics.ended(kind, dead ? Metrics::Ending::dead : Metrics::Ending::retry, attempts);
-            log::warn("job_rescued", {{"job_id", rows.text(row, rows.column("id"))},
-                                      {"kind", kind_label(kind)},
-                                      {"attempt", attempts},
-                                      {"given_up", dead}});
+            log::debug("job_rescued", {{"job_id", rows.text(row, rows.column("id"))},
+                                       {"kind", kind_label(kind)},
+                                       {"attempt", attempts},
+                                       {"given_up", dead}});
         }
     }
+    if (total > 0) log::warn("jobs_rescued", {{"jobs", total}, {"given_up", given_up}});
     co_return total;
 }
 
