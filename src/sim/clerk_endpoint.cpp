@@ -1,10 +1,10 @@
 #include "sim/clerk_endpoint.hpp"
 
 #include "crypto/encoding.hpp"
+#include "http/client.hpp"
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
-#include <boost/url/parse.hpp>
 #include <utility>
 
 namespace rollcall::sim {
@@ -23,7 +23,7 @@ std::string mac(const crypto::HmacKey& key, std::string_view signed_prefix, std:
 std::unexpected<Error> not_loopback(std::string_view what, std::string_view value) {
     return fail(ErrorCode::bad_configuration,
                 std::string(what) + " " + std::string(value) +
-                    " is not on this machine: the simulator serves and calls only loopback "
+                    " is not one of this machine: the simulator serves and calls only loopback "
                     "addresses (127.0.0.1, [::1], localhost)");
 }
 
@@ -38,12 +38,8 @@ bool is_loopback_host(std::string_view host) {
 }
 
 Result<void> check_webhook_url(std::string_view url) {
-    const auto parsed = boost::urls::parse_uri(url);
-    if (!parsed || (parsed->scheme() != "http" && parsed->scheme() != "https")) {
-        return fail(ErrorCode::bad_configuration,
-                    "webhook URL " + std::string(url) + " is not an http or https URL");
-    }
-    if (!is_loopback_host(parsed->host())) return not_loopback("webhook URL", url);
+    // Asked of the client that will connect, so that both read the URL alike.
+    if (!http::is_loopback_url(url)) return not_loopback("webhook URL", url);
     return {};
 }
 
