@@ -106,6 +106,31 @@ void free_if_taken(const Settings& settings, std::string_view key, http::ServerC
     if (error) listener.listen = "127.0.0.1:0";
 }
 
+int migrate_database(const Config& config) {
+    return run_once(config, [&](pg::Pool& pool) -> Task<int> {
+        const auto outcome = co_await run_migrations(pool, config.users, {}, /*dry_run=*/false);
+        co_return outcome ? exit_ok : report(outcome.error());
+    });
+}
+
+void tell_where_to_look(const Account& account, const Service& service,
+                        const sim::ClerkSimulator& clerk, const std::string& secret_key) {
+    const std::string service_url = fmt::format("http://127.0.0.1:{}", service.public_port());
+    const std::string admin_url = fmt::format("http://127.0.0.1:{}", service.admin_port());
+    account.line("service", service_url + "/webhooks/clerk");
+    account.line("Clerk", clerk.url() + "  (simulated; docs/simulator.md)");
+    account.line("metrics", admin_url + "/metrics");
+    account.line("status",
+                 fmt::format("curl -H 'Authorization: Bearer dev' {}/statusz", admin_url));
+    account.line("try", fmt::format("curl -X POST {}/v1/users -H 'Authorization: Bearer {}' "
+                                    "-H 'Content-Type: application/json' "
+                                    "-d '{{\"email_address\":[\"ada@example.com\"],"
+                                    "\"first_name\":\"Ada\",\"last_name\":\"Lovelace\"}}'",
+                                    clerk.url(), secret_key));
+    account.line("stop", "Ctrl-C");
+    account.heading("what happens");
+}
+
 // A port that is free now, so that the service knows where Clerk will be before Clerk starts.
 std::string with_free_port(const std::string& listen) {
     if (!listen.ends_with(":0")) return listen;
