@@ -33,9 +33,10 @@ protected:
         }
         return "";
     }
+    // Returns when they are gone.
     std::string terminate_others() {
         return db.sql(
-            "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+            "SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()");
     }
     // Runs statements until one gets through.
