@@ -37,7 +37,7 @@ BANNED = {
     "banned-print": (r"(?<![\w.>])(?:std::)?(?:f|s|v|d|vf|vs)?n?printf\s*\(|\bfmt::print\b|"
                      r"\bstd::(?:cout|cerr|clog)\b|"
                      r"(?<![\w.>:])(?:std::)?(?:puts|fputs|putchar)\s*\(",
-                     ("src/cli/*", *TESTS),
+                     ("src/cli/*", "fuzz/*", *TESTS),
                      "rollcall::log (base/log.hpp); only cli/ talks to a terminal"),
     "banned-c-string": (r"\b(?:strcpy|strcat|gets|strtok|alloca)\s*\(", (), "std::string"),
     "banned-number": (r"(?<![\w.>:])(?:std::)?(?:ato(?:i|l|ll|f)|sto(?:i|l|ll|ul|ull|d|f))\s*\(",

@@ -193,5 +193,5 @@ def commands(tree):
                               f"the command '{match[1]}' is not in README.md or docs/")
 
 
-RULES = [titles, links, decisions, architecture, changelog]
-TREE_RULES = [configuration, metrics, commands]
+RULES = [titles, decisions, architecture, changelog]
+TREE_RULES = [links, configuration, metrics, commands]

@@ -234,11 +234,12 @@ class Docs(Planted):
         self.assert_clean("docs/c.md", "# One\n\n```\n# a comment\n```\n")
 
     def test_dead_links(self):
-        self.assert_found("docs/a.md", "# A\n\n[b](b.md)\n", 3, "dead-link")
-        self.assert_found("docs/a.md", "# A\n\n[b](#nowhere)\n", 3, "dead-link")
-        self.assert_clean("docs/a.md", "# A b\n\n[a](#a-b) [web](https://example.com)\n")
-        self.assertEqual(self.found({"docs/a.md": "# A\n\n[b](../src/b.cpp)\n",
-                                     "src/b.cpp": "int x;\n"}), [])
+        self.assert_found("docs/a.md", "# A\n\n[b](b.md)\n", 3, "dead-link", whole=True)
+        self.assert_found("docs/a.md", "# A\n\n[b](#nowhere)\n", 3, "dead-link", whole=True)
+        self.assertEqual(self.found({"docs/a.md": "# A b\n\n[a](#a-b) [web](https://a.com)\n"},
+                                    whole=True), [])
+        self.assertEqual(self.found({"docs/a.md": "# A\n\n[b](../src/main.cpp)\n",
+                                     "src/main.cpp": "int x;\n"}, whole=True), [])
 
     def test_decision(self):
         good = "# A\n\n## Context\n\n## Decision\n\n## Consequences\n"
