@@ -197,8 +197,9 @@ WireRequest::WireRequest(ClientRequest request, const UpstreamUrl& url, const Cl
         good = good && is_token(name) && is_field_value(value);
         if (!is_framing(name)) message.insert(name, value);
     }
-    if (!good)
+    if (!good) {
         throw Unavailable(url.origin() + ": the request has a field with control characters");
+    }
     message.body() = std::move(request.body);
     message.prepare_payload();
 }

@@ -315,7 +315,8 @@ void RequestParser::on_chunk_size(std::string_view line) {
         (!extension.empty() && extension.front() != ';')) {
         return refuse(400, "bad_chunk_size");
     }
-    std::from_chars(line.data(), line.data() + digits, remaining_, 16);
+    const std::string_view number = line.substr(0, digits);
+    std::from_chars(number.data(), number.data() + number.size(), remaining_, 16);
     if (remaining_ > limits_.body_bytes_max - request_.body.size()) {
         return refuse(413, "body_too_large");
     }
