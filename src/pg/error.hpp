@@ -32,4 +32,7 @@ private:
     std::string constraint_;
 };
 
+// For a refusal that the caller cannot do anything about after all.
+[[noreturn]] void rethrow(const SqlError& error);
+
 }  // namespace rollcall::pg

@@ -128,4 +128,6 @@ std::string flatten(std::string_view libpq_message) {
     return line;
 }
 
+void rethrow(const SqlError& error) { throw error; }
+
 }  // namespace rollcall::pg

@@ -134,6 +134,7 @@ Task<bool> Listener::State::ask(Connection& c, const Plan& plan) {
 Task<std::string> Listener::State::listen_on(Connection& c) {
     const bool in_force = co_await ask(c, listen);
     if (!in_force) co_return c.failure().message;
+    if (stopped) co_return "";
     listening = true;
     on_notify("");
     while (!stopped) {

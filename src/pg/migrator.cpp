@@ -56,12 +56,13 @@ Task<std::vector<Applied>> read_applied(Pool& pool) {
 
 // The server's own SHA-256: this folder knows none.
 Task<std::vector<std::string>> checksums(Pool& pool, std::span<const EmbeddedFile> files) {
-    std::vector<std::optional<std::string_view>> texts;
-    for (const EmbeddedFile& file : files) texts.emplace_back(file.text);
+    std::vector<std::optional<std::string_view>> texts(files.size());
+    std::ranges::transform(files, texts.begin(), &EmbeddedFile::text);
     Params params;
     params.text_array(texts);
     const Rows rows = co_await pool.execute(sql::checksums, params);
     std::vector<std::string> sums;
+    sums.reserve(files.size());
     for (int row = 0; row < rows.size(); ++row) sums.emplace_back(rows.text(row, 0));
     co_return sums;
 }

@@ -39,19 +39,33 @@ Task<std::expected<Rows, SqlError>> Pool::try_execute(const Statement& statement
     co_return or_refusal(co_await state_->execute(statement, params));
 }
 
-Task<std::vector<Rows>> Pool::execute_together(std::vector<Step> steps) {
+Task<std::expected<std::vector<Rows>, SqlError>> Pool::try_execute_together(
+    std::vector<Step> steps) {
     std::vector<Rows> results;
     if (steps.empty()) co_return results;
     const Lease lease = co_await state_->lease();
     State& state = lease.pool();
     std::vector<State::Command> commands;
+    commands.reserve(steps.size());
     for (const Step& step : steps) {
         commands.push_back({&state.plans.find(*step.statement, step.params), &step.params});
     }
     const bool well = co_await state.run(*lease, commands, State::Scope::whole);
-    if (!well) raise(lease->failure());
+    if (!well) {
+        Failure& failure = lease->failure();
+        if (failure.kind == Failure::Kind::refused)
+            co_return std::unexpected(to_sql_error(failure));
+        raise(failure);
+    }
+    results.reserve(steps.size());
     for (std::size_t i = 0; i < steps.size(); ++i) results.push_back(lease->take(i));
     co_return results;
+}
+
+Task<std::vector<Rows>> Pool::execute_together(std::vector<Step> steps) {
+    auto results = co_await try_execute_together(std::move(steps));
+    if (!results) throw std::move(results.error());
+    co_return std::move(*results);
 }
 
 Task<> Pool::execute_script(std::string_view text) {

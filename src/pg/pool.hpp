@@ -87,6 +87,7 @@ public:
         Params params;
     };
     Task<std::vector<Rows>> execute_together(std::vector<Step> steps);
+    Task<std::expected<std::vector<Rows>, SqlError>> try_execute_together(std::vector<Step> steps);
 
     Task<Transaction> begin();  // READ COMMITTED
 

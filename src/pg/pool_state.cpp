@@ -106,6 +106,10 @@ Pool::State::State(Executor e, std::string n, int max, DatabaseConfig c, Metrics
       retry_timer_(e),
       named_(config.prepared_statements) {
     ensure(max > 0, "a pool needs at least one connection");
+    for (const auto limit :
+         {config.connect_timeout, config.statement_timeout, config.acquire_timeout}) {
+        ensure(limit.count() > 0, "a pool without a limit of time");
+    }
 }
 
 void Pool::State::update_gauges() {

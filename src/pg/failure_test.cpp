@@ -1,0 +1,37 @@
+#include "pg/failure.hpp"
+
+#include "base/result.hpp"
+
+#include <gtest/gtest.h>
+
+namespace rollcall::pg {
+namespace {
+
+TEST(Failure, BecomesTheExceptionOfItsKind) {
+    Failure refused{.kind = Failure::Kind::refused,
+                    .message = "claim: no",
+                    .sqlstate = "23505",
+                    .constraint = "users_email_key"};
+    try {
+        raise(refused);
+    } catch (const SqlError& error) {
+        EXPECT_STREQ(error.what(), "claim: no");
+        EXPECT_EQ(error.sqlstate(), "23505");
+        EXPECT_EQ(error.constraint(), "users_email_key");
+    }
+    EXPECT_THROW(raise(unavailable("gone")), Unavailable);
+    EXPECT_FALSE(or_refusal(Outcome<int>(std::unexpected(refused))).has_value());
+    EXPECT_THROW((void)or_refusal(Outcome<int>(std::unexpected(unavailable("gone")))), Unavailable);
+    EXPECT_EQ(or_throw(Outcome<int>(7)), 7);
+    EXPECT_THROW(or_throw(Outcome<void>(std::unexpected(refused))), SqlError);
+}
+
+TEST(Failure, LibpqsWordsFitOnALine) {
+    EXPECT_EQ(flatten("server closed the connection unexpectedly\n\tThis probably means\n"),
+              "server closed the connection unexpectedly; This probably means");
+    EXPECT_EQ(flatten(""), "");
+    EXPECT_EQ(flatten("\n\n"), "");
+}
+
+}  // namespace
+}  // namespace rollcall::pg
