@@ -274,7 +274,8 @@ const read = (folder) => {
 function expected({ type, data }) {
   if (type === 'user.deleted') return null;
   // No text column takes a NUL or half a surrogate pair.
-  const text = (value) => (typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed().trim() : '');
+  const text = (value) =>
+    typeof value === 'string' ? value.replaceAll('\0', '').toWellFormed().trim() : '';
   const list = Array.isArray(data.email_addresses) ? data.email_addresses : [];
   const email = list.find((one) => one?.id && one.id === data.primary_email_address_id);
   const name = [text(data.first_name), text(data.last_name)].filter(Boolean).join(' ');
