@@ -11,7 +11,6 @@ EXCEPTIONS = [
     ("catch", "src/jobs/work_loop.cpp", "a round that fails is logged and tried again"),
     ("catch", "src/cli/one_shot.cpp", "a command's exception becomes its exit code"),
     ("catch", "src/cli/cli.cpp", "CLI11 reports wrong usage by exception only"),
-    ("catch", "src/sync/ask_clerk.cpp", "that Clerk does not answer is an answer there"),
     ("catch", "src/sim/clerk_delivery.cpp", "an endpoint that is away is an attempt to record"),
 
     ("banned-clock", "src/base/clock.cpp", "the one place that asks the machine for the time"),
