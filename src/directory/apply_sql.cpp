@@ -224,7 +224,7 @@ void add_order(Values& values, const ApplyOptions& options) {
                          ? "lead(version) OVER newest = version\n"
                            "            AND lead(content_hash) OVER newest <> content_hash"
                          : "false";
-    values["ask"] = options.can_ask ? "\n" + part(sql::ask) : "\n)";
+    values["ask"] = options.can_ask ? "\n" + part(sql::ask) : "";
     // A read that was asked before the last change was learned has been overtaken.
     values["newer_read"] =
         "(excluded.version > coalesce(l.version, -1)\n             OR excluded.version = l.version "

@@ -38,7 +38,13 @@ enum JobColumn : std::uint8_t { outcome, kind, clerk_id, version, attempts, read
 
 pg::Params params_of(const ClaimPosition& after) {
     pg::Params params;
-    params.integer(after.priority).text(after.created_at).text(after.id);
+    params.integer(after.priority);
+    if (after.created_us) {
+        params.bigint(*after.created_us);
+    } else {
+        params.null();
+    }
+    params.text(after.id);
     return params;
 }
 
@@ -126,7 +132,7 @@ std::optional<ClaimPosition> AppliedBatch::last(int priority) const {
     for (int row = 0; row < jobs_.size(); ++row) {
         if (jobs_.is_null(row, JobColumn::last_at)) continue;
         return ClaimPosition{.priority = priority,
-                             .created_at = std::string(jobs_.text(row, JobColumn::last_at)),
+                             .created_us = jobs_.bigint(row, JobColumn::last_at),
                              .id = std::string(jobs_.text(row, JobColumn::id))};
     }
     return std::nullopt;
@@ -134,14 +140,16 @@ std::optional<ClaimPosition> AppliedBatch::last(int priority) const {
 
 Task<Answer<AppliedBatch>> Directory::State::apply_batch(pg::Pool& pool, const pg::Statement& apply,
                                                          const pg::Params& params) const {
-    pg::Transaction tx = co_await pool.begin();
-    const pg::Rows settings = co_await tx.execute(sql::settings);
-    auto jobs = co_await tx.try_execute(apply, params);
-    if (!jobs) co_return std::unexpected(std::move(jobs.error()));
-    const auto settled = co_await tx.try_execute(settle());
-    if (!settled) co_return std::unexpected(settled.error());
-    if (auto done = co_await tx.try_commit(); !done) co_return std::unexpected(done.error());
-    co_return AppliedBatch(std::move(*jobs), settings.number(0, settings.column("now")));
+    const pg::Statement settled = settle();
+    std::vector<pg::Pool::Step> steps;
+    steps.push_back({&sql::settings, {}});
+    steps.push_back({&apply, params});
+    steps.push_back({&settled, {}});
+    auto results = co_await pool.try_execute_together(std::move(steps));
+    if (!results) co_return std::unexpected(std::move(results.error()));
+    const pg::Rows& settings = results->front();
+    const double now = settings.number(0, settings.column("now"));
+    co_return AppliedBatch(std::move((*results)[1]), now);
 }
 
 Task<std::vector<std::string>> Directory::State::ids(pg::Pool& pool, const pg::Statement& statement,
@@ -175,6 +183,15 @@ Task<Answer<AppliedBatch>> Directory::apply_due(pg::Pool& pool, const ClaimPosit
 Task<Answer<AppliedBatch>> Directory::apply_scheduled(pg::Pool& pool) {
     co_return co_await state_->apply_batch(
         pool, {"directory_apply_scheduled", state_->texts.apply_scheduled}, {});
+}
+
+Task<std::vector<int>> Directory::priorities(pg::Pool& pool) {
+    const pg::Rows rows = co_await pool.execute(sql::priorities);
+    std::vector<int> out;
+    for (int row = 0; row < rows.size(); ++row) {
+        out.push_back(static_cast<int>(rows.bigint(row, 0)));
+    }
+    co_return out;
 }
 
 Task<std::vector<std::string>> Directory::due_ids(pg::Pool& pool, const ClaimPosition& after) {

@@ -32,7 +32,7 @@ struct DirectoryConfig {
 // Jobs of one priority that were enqueued after this one.
 struct ClaimPosition {
     int priority = 1;
-    std::string created_at = "-infinity";
+    std::optional<std::int64_t> created_us{};  // microseconds since 1970; absent: all of them
     std::string id = "00000000-0000-0000-0000-000000000000";
 };
 
@@ -69,9 +69,6 @@ struct AppliedRead {
     bool restored = false;  // the tombstone is lifted
 };
 
-template <class T>
-using Answer = std::expected<T, pg::SqlError>;
-
 class Directory {
 public:
     // Looks at the table and makes the statements. `bad_configuration` when the table is absent or
@@ -86,6 +83,8 @@ public:
     // apply_job.
     Task<Answer<AppliedBatch>> apply_due(pg::Pool& pool, const ClaimPosition& after);
     Task<Answer<AppliedBatch>> apply_scheduled(pg::Pool& pool);  // jobs that waited for their time
+    // The priorities of due jobs, highest first.
+    Task<std::vector<int>> priorities(pg::Pool& pool);
     // The jobs that these would claim, when a batch was refused and they are tried one by one.
     Task<std::vector<std::string>> due_ids(pg::Pool& pool, const ClaimPosition& after);
     Task<std::vector<std::string>> scheduled_ids(pg::Pool& pool);

@@ -20,7 +20,9 @@ SELECT date_part('epoch', now()) AS now
 -- What is due at once, from where this process stopped. The id goes on within one created_at.
 j.status = 'PENDING' AND j.run_at <= j.created_at
       AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
-      AND j.priority = $1::integer AND (j.created_at, j.id) > ($2::timestamptz, $3::uuid)
+      AND j.priority = $1::integer
+      AND (j.created_at, j.id)
+          > (coalesce(to_timestamp($2::bigint / 1000000.0), '-infinity'), $3::uuid)
     ORDER BY j.priority DESC, j.created_at, j.id
     LIMIT {{batch}}
 
@@ -35,6 +37,21 @@ j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
 -- name: claim_one
 j.id = $1::uuid AND j.status = 'PENDING'
       AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+
+-- name: priorities
+-- One look into the index for each priority that has due jobs.
+WITH RECURSIVE level (priority) AS (
+    SELECT max(j.priority) FROM public.job_queue j
+    WHERE j.status = 'PENDING' AND j.run_at <= j.created_at
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+    UNION ALL
+    SELECT (SELECT max(j.priority) FROM public.job_queue j
+            WHERE j.status = 'PENDING' AND j.run_at <= j.created_at
+              AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+              AND j.priority < level.priority)
+    FROM level WHERE level.priority IS NOT NULL
+)
+SELECT priority FROM level WHERE priority IS NOT NULL ORDER BY priority DESC
 
 -- name: apply_jobs
 -- Claims jobs, applies what they say and completes them. Estimates steer the form of some
@@ -152,7 +169,8 @@ WHERE j.ctid = o.at AND j.id = o.id AND (SELECT done FROM settled) IS NOT NULL
 RETURNING o.outcome, o.job_type, o.clerk_id, o.version, j.attempts,
     date_part('epoch', greatest(o.created_at, o.run_at)) AS ready,
     CASE WHEN o.outcome = 'conflict' OR j.id = (SELECT id FROM last) THEN j.id END AS id,
-    CASE WHEN j.id = (SELECT id FROM last) THEN o.created_at END AS last_at
+    CASE WHEN j.id = (SELECT id FROM last)
+         THEN (extract(epoch FROM o.created_at) * 1000000)::bigint END AS last_at
 
 -- name: ask
 -- Ties: whoever can ask Clerk does. One job for each user and version, however often they meet.

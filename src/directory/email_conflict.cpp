@@ -44,6 +44,7 @@ EmailDecision decide_adoption(const EmailClaim& claim, const EmailSituation& sit
         case EmailAnswer::has_another:
             return {EmailStep::overtaken, {}};
         case EmailAnswer::has_it:
+        case EmailAnswer::no_id_of_clerks:
             return refuse(claim, holder, "it is adopted only when Clerk has verified the address");
         case EmailAnswer::has_it_verified:
             return {EmailStep::adopt, {}};
@@ -72,6 +73,8 @@ EmailDecision decide(const EmailClaim& claim, const EmailSituation& situation,
             return {EmailStep::delete_holder, {}};
         case EmailAnswer::has_another:
             return {EmailStep::hand_over, {}};
+        case EmailAnswer::no_id_of_clerks:
+            return refuse(claim, holder, "that is no id of Clerk's");
         case EmailAnswer::has_it:
         case EmailAnswer::has_it_verified:
             break;

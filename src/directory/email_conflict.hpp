@@ -45,6 +45,7 @@ enum class EmailAnswer : std::uint8_t {
     has_another,   // the user exists and has not this address (or none)
     has_it,
     has_it_verified,
+    no_id_of_clerks,  // what the row has as Clerk id cannot be one
 };
 
 enum class EmailStep : std::uint8_t {

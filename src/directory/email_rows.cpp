@@ -44,7 +44,7 @@ Task<EmailSituation> EmailRows::look(pg::Transaction& tx, const EmailClaim& clai
     co_return out;
 }
 
-Task<> EmailRows::release(pg::Transaction& tx, const EmailHolder& holder) {
+Task<Answer<void>> EmailRows::release(pg::Transaction& tx, const EmailHolder& holder) {
     ensure(!texts_.release_email.empty(), "an e-mail released that is not mirrored");
     pg::Params params;
     params.text(holder.row);
@@ -53,14 +53,18 @@ Task<> EmailRows::release(pg::Transaction& tx, const EmailHolder& holder) {
     } else {
         params.text(holder.clerk_id);
     }
-    co_await tx.execute({"directory_release_email", texts_.release_email}, params);
+    const auto done =
+        co_await tx.try_execute({"directory_release_email", texts_.release_email}, params);
+    if (!done) co_return std::unexpected(done.error());
+    co_return Answer<void>();
 }
 
-Task<bool> EmailRows::adopt(pg::Transaction& tx, const EmailHolder& holder,
-                            std::string_view clerk_id) {
-    const pg::Rows rows = co_await tx.execute({"directory_adopt_row", texts_.adopt_row},
+Task<Answer<bool>> EmailRows::adopt(pg::Transaction& tx, const EmailHolder& holder,
+                                    std::string_view clerk_id) {
+    const auto done = co_await tx.try_execute({"directory_adopt_row", texts_.adopt_row},
                                               pg::Params().text(holder.row).text(clerk_id));
-    co_return rows.affected() == 1;
+    if (!done) co_return std::unexpected(done.error());
+    co_return done->affected() == 1;
 }
 
 Task<> EmailRows::ask_again(pg::Transaction& tx, std::string_view clerk_id) {

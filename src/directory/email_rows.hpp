@@ -8,10 +8,14 @@
 #include "directory/email_conflict.hpp"
 #include "pg/pool.hpp"
 
+#include <expected>
 #include <string>
 #include <string_view>
 
 namespace rollcall::directory {
+
+template <class T>
+using Answer = std::expected<T, pg::SqlError>;
 
 class EmailRows {
 public:
@@ -22,9 +26,11 @@ public:
 
     Task<> lock(pg::Transaction& tx, const std::string& claimant, const std::string& holder);
     Task<EmailSituation> look(pg::Transaction& tx, const EmailClaim& claim);
-    Task<> release(pg::Transaction& tx, const EmailHolder& holder);
+    // These two may be refused by what the application demands of its rows.
+    Task<Answer<void>> release(pg::Transaction& tx, const EmailHolder& holder);
     // False when the row has a Clerk id by now.
-    Task<bool> adopt(pg::Transaction& tx, const EmailHolder& holder, std::string_view clerk_id);
+    Task<Answer<bool>> adopt(pg::Transaction& tx, const EmailHolder& holder,
+                             std::string_view clerk_id);
     // Enqueues a REFRESH_USER job for the user, unless the same is waiting.
     Task<> ask_again(pg::Transaction& tx, std::string_view clerk_id);
     // Gives the user's future row a new id where another user's row has the ledger's.

@@ -1,198 +1,219 @@
 #include "sync/apply_user.hpp"
 
-#include "base/clock.hpp"
 #include "base/log.hpp"
-#include "jobs/reason.hpp"
 #include "sync/claim_cursor.hpp"
+#include "sync/refusal.hpp"
 #include "sync/single_job.hpp"
-#include "sync/sql.hpp"
 
+#include <algorithm>
+#include <chrono>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 namespace rollcall::sync {
+
+using directory::AppliedBatch;
+using directory::AppliedJob;
+using directory::Outcome;
+using Seconds = std::chrono::duration<double>;
+
 namespace {
 
-using directory::Outcome;
-using Ending = jobs::Metrics::Ending;
+// How often jobs are looked for whose time has come.
+constexpr std::chrono::milliseconds scheduled_interval{200};
+constexpr int attempts_at_once = 3;  // at a batch that met another one
 
-// Retries get their turn even while fresh changes come in without a pause.
-constexpr Duration scheduled_interval = std::chrono::milliseconds(250);
-// A batch that lost against another transaction is tried again at once, so often.
-constexpr int transient_tries_max = 5;
-
-Ending ending_of(Outcome outcome) {
+jobs::Metrics::Ending ending_of(Outcome outcome) {
     switch (outcome) {
         case Outcome::applied:
         case Outcome::deleted:
-            return Ending::ok;
+            return jobs::Metrics::Ending::ok;
+        case Outcome::superseded:
+            return jobs::Metrics::Ending::superseded;
+        case Outcome::unusable:
+            return jobs::Metrics::Ending::dead;
         case Outcome::unchanged:
         case Outcome::tie:
-            return Ending::noop;
-        case Outcome::superseded:
-            return Ending::superseded;
         case Outcome::conflict:
-            return Ending::retry;
-        case Outcome::unusable:
-            return Ending::dead;
+            break;
     }
-    return Ending::ok;
+    return jobs::Metrics::Ending::noop;
+}
+
+SteadyTime steady_now() {
+    return std::chrono::steady_clock::now();
 }
 
 }  // namespace
 
 struct ApplyUser::State {
-    using Batch = directory::Answer<directory::AppliedBatch>;
-    using ApplyBatch = std::function<Task<Batch>()>;
-    using ListIds = std::function<Task<std::vector<std::string>>()>;
+    State(pg::Pool& p, directory::Directory& d, clerk::BackendApi* c, jobs::RetryPolicy r,
+          ApplyConfig a, jobs::Metrics& m)
+        : pool(p),
+          directory(d),
+          retry(std::move(r)),
+          config(a),
+          metrics(m),
+          single(p, d, c, retry, m) {}
 
-    State(pg::Pool& given_pool, directory::Directory& given_directory,
-          clerk::BackendApi* given_clerk, jobs::RetryPolicy retry, jobs::Metrics& given_metrics)
-        : pool(given_pool),
-          directory(given_directory),
-          metrics(given_metrics),
-          single(given_pool, given_directory, given_clerk, retry) {}
-
-    Task<> look();
-    Task<int> work_due();
-    Task<int> work_scheduled();
-    Task<int> work(const ApplyBatch& apply, const ListIds& ids, std::optional<int> priority);
-    Task<int> work_one_by_one(std::vector<std::string> ids);
-    Task<> work_alone(std::string id);
-    void record(const directory::AppliedBatch& batch);
+    Task<int> work_off_due();
+    Task<int> work_off_scheduled();
+    // One claim: how many jobs it took; those that want handling alone go to `alone`.
+    Task<int> claim_due(int priority, ClaimCursor::Reach reach, std::vector<std::string>& alone);
+    Task<> handle_alone(const std::vector<std::string>& ids);
+    void record(const AppliedBatch& batch, Duration took, std::vector<std::string>& alone);
+    void report(const AppliedBatch& batch);
 
     pg::Pool& pool;
     directory::Directory& directory;
+    jobs::RetryPolicy retry;
+    ApplyConfig config;
     jobs::Metrics& metrics;
     SingleJob single;
+    ChangeObserver observer;
     ClaimCursor cursor;
     SteadyTime next_scheduled{};
-    ChangeObserver observer;
+    Duration per_job{std::chrono::microseconds(100)};  // a moving average
 };
 
-// Which priorities have work, from the head of the queue.
-Task<> ApplyUser::State::look() {
-    const SteadyTime started = real_clock().steady();
-    const pg::Rows rows = co_await pool.execute(sql::levels);
-    std::vector<int> priorities;
-    for (int row = 0; row < rows.size(); ++row) {
-        priorities.push_back(static_cast<int>(rows.bigint(row, 0)));
-    }
-    const SteadyTime now = real_clock().steady();
-    cursor.looked(priorities, now - started, now);
+namespace {
+
+// What one statement took beyond the work on its jobs.
+Duration overhead(Duration took, int count, Duration per_job) {
+    return std::max(Duration::zero(), took - per_job * (count + count / 2));
 }
 
-// A batch of the highest priority that has one. Before it says that there is none it has looked
-// from the head: a wake-up that came meanwhile was for a job that is seen there.
-Task<int> ApplyUser::State::work_due() {
-    bool looked = false;
-    for (;;) {
-        if (cursor.positions().empty() || cursor.look_due(real_clock().steady())) {
-            co_await look();
-            looked = true;
-        }
-        const std::vector<directory::ClaimPosition> positions = cursor.positions();
-        for (const directory::ClaimPosition& after : positions) {
-            const int worked = co_await work(
-                [this, &after] { return directory.apply_due(pool, after); },
-                [this, &after] { return directory.due_ids(pool, after); }, after.priority);
-            if (worked > 0) co_return worked;
-            cursor.exhausted(after.priority);
-        }
-        if (looked) co_return 0;
-    }
-}
+}  // namespace
 
-Task<int> ApplyUser::State::work_scheduled() {
-    next_scheduled = real_clock().steady() + scheduled_interval;
-    co_return co_await work([this] { return directory.apply_scheduled(pool); },
-                            [this] { return directory.scheduled_ids(pool); }, std::nullopt);
-}
-
-Task<int> ApplyUser::State::work(const ApplyBatch& apply, const ListIds& ids,
-                                 std::optional<int> priority) {
-    for (int tries = 1;; ++tries) {
-        const SteadyTime started = real_clock().steady();
-        const Batch batch = co_await apply();
-        if (!batch) {
-            if (batch.error().transient() && tries < transient_tries_max) continue;
-            // One of the jobs is to blame: each on its own, so that only that one suffers.
-            log::warn("batch_refused", {{"sqlstate", batch.error().sqlstate()},
-                                        {"reason", jobs::reason_of(batch.error())}});
-            co_return co_await work_one_by_one(co_await ids());
-        }
-        if (batch->size() == 0) co_return 0;
-        metrics.claimed(jobs::queue_users, real_clock().steady() - started, batch->size());
-        if (priority) {
-            if (const auto last = batch->last(*priority)) cursor.advance(*last);
-        }
-        record(*batch);
-        for (int i = 0; i < batch->size(); ++i) {
-            const directory::AppliedJob job = (*batch)[i];
-            if (job.outcome == Outcome::conflict) co_await work_alone(std::string(job.id));
-        }
-        co_return batch->size();
-    }
-}
-
-Task<int> ApplyUser::State::work_one_by_one(std::vector<std::string> ids) {
-    for (const std::string& id : ids) co_await work_alone(id);
-    co_return static_cast<int>(ids.size());
-}
-
-Task<> ApplyUser::State::work_alone(std::string id) {
-    const SingleJob::Result result =
-        co_await single.work(id, [this](const directory::AppliedBatch& batch) { record(batch); });
-    switch (result.ending) {
-        case SingleJob::Ending::applied:
-        case SingleJob::Ending::gone:
-            break;
-        case SingleJob::Ending::put_off:
-            metrics.ended(result.kind, Ending::retry, result.attempts);
-            log::info("job_put_off", {{"job_id", id}, {"kind", result.kind}});
-            break;
-        case SingleJob::Ending::given_up:
-            metrics.ended(result.kind, Ending::dead, result.attempts);
-            log::warn("job_failed", {{"job_id", id}, {"kind", result.kind}});
-            break;
-        case SingleJob::Ending::superseded:
-            metrics.ended(result.kind, Ending::superseded, result.attempts);
-            break;
-    }
-}
-
-void ApplyUser::State::record(const directory::AppliedBatch& batch) {
+void ApplyUser::State::report(const AppliedBatch& batch) {
     for (int i = 0; i < batch.size(); ++i) {
-        const directory::AppliedJob job = batch[i];
-        // It is worked alone next, and counted then.
+        const AppliedJob job = batch[i];
         if (job.outcome == Outcome::conflict) continue;
         metrics.ended(job.kind, ending_of(job.outcome), job.attempts);
-        metrics.waited(jobs::queue_users,
-                       jobs::Metrics::Seconds(std::max(0.0, batch.now() - job.ready_at)));
-        const double event_time = static_cast<double>(job.version) / 1000.0;
-        metrics.end_to_end(job.kind,
-                           jobs::Metrics::Seconds(std::max(0.0, batch.now() - event_time)));
+        metrics.waited(jobs::queue_users, Seconds(std::max(0.0, batch.now() - job.ready_at)));
+        if (job.outcome == Outcome::applied || job.outcome == Outcome::deleted) {
+            const double event_at = static_cast<double>(job.version) / 1000.0;
+            metrics.end_to_end(job.kind, Seconds(std::max(0.0, batch.now() - event_at)));
+        }
         if (observer) observer(job.kind, job.clerk_id, job.outcome);
     }
 }
 
+void ApplyUser::State::record(const AppliedBatch& batch, Duration took,
+                              std::vector<std::string>& alone) {
+    const int count = batch.size();
+    if (count == 0) return;
+    metrics.claimed(jobs::queue_users, took, count);
+    report(batch);
+    for (int i = 0; i < count; ++i) {
+        if (batch[i].outcome == Outcome::conflict) alone.emplace_back(batch[i].id);
+    }
+}
+
+Task<> ApplyUser::State::handle_alone(const std::vector<std::string>& ids) {
+    for (const std::string& id : ids) {
+        co_await single.run(id, [this](const AppliedBatch& batch) { report(batch); });
+    }
+}
+
+Task<int> ApplyUser::State::claim_due(int priority, ClaimCursor::Reach reach,
+                                      std::vector<std::string>& alone) {
+    const auto position = cursor.position(priority, reach);
+    for (int attempt = 1;; ++attempt) {
+        const SteadyTime began = steady_now();
+        const auto batch = co_await directory.apply_due(pool, position);
+        const Duration took = steady_now() - began;
+        if (batch) {
+            const bool full = batch->size() >= config.batch;
+            if (const auto last = batch->last(priority)) cursor.claimed(*last, reach, full);
+            if (reach == ClaimCursor::Reach::onward && full) {
+                per_job = (per_job * 7 + took / batch->size()) / 8;
+            }
+            record(*batch, took, alone);
+            co_return batch->size();
+        }
+        const pg::SqlError& error = batch.error();
+        if (judge(error) == Refusal::not_the_job) pg::rethrow(error);
+        if (error.transient() && attempt < attempts_at_once) continue;
+        log::warn("apply_batch_refused", {{"sqlstate", error.sqlstate()}});
+        cursor.reset();
+        const auto ids = co_await directory.due_ids(pool, position);
+        alone.insert(alone.end(), ids.begin(), ids.end());
+        co_return static_cast<int>(ids.size());
+    }
+}
+
+Task<int> ApplyUser::State::work_off_due() {
+    const ClaimCursor::Reach reach = cursor.begin_pass(steady_now());
+    // However this pass ends, the next one knows.
+    struct Pass {
+        ClaimCursor& cursor;
+        ClaimCursor::Reach reach;
+        bool done = false;
+        bool full = false;
+        Duration cost{};
+        ~Pass() {
+            if (!done) cursor.reset();
+            cursor.end_pass(reach, full, cost, steady_now());
+        }
+    } pass{.cursor = cursor, .reach = reach};
+
+    const SteadyTime began = steady_now();
+    if (reach == ClaimCursor::Reach::head) {
+        cursor.add_priorities(co_await directory.priorities(pool));
+    }
+    int total = 0;
+    std::vector<std::string> alone;
+    const std::vector<int> priorities = cursor.priorities();
+    for (const int priority : priorities) {
+        const int count = co_await claim_due(priority, reach, alone);
+        total += count;
+        pass.full = count >= config.batch;
+        if (pass.full) break;  // the higher priority first
+    }
+    pass.cost = overhead(steady_now() - began, total, per_job);
+    pass.done = true;
+    co_await handle_alone(alone);
+    co_return total;
+}
+
+Task<int> ApplyUser::State::work_off_scheduled() {
+    const SteadyTime now = steady_now();
+    if (now < next_scheduled) co_return 0;
+    next_scheduled = now + scheduled_interval;
+    const auto batch = co_await directory.apply_scheduled(pool);
+    std::vector<std::string> alone;
+    int count = 0;
+    if (batch) {
+        record(*batch, steady_now() - now, alone);
+        count = batch->size();
+        if (count >= config.batch) next_scheduled = now;
+    } else {
+        if (judge(batch.error()) == Refusal::not_the_job) pg::rethrow(batch.error());
+        log::warn("apply_batch_refused", {{"sqlstate", batch.error().sqlstate()}});
+        alone = co_await directory.scheduled_ids(pool);
+        count = static_cast<int>(alone.size());
+    }
+    co_await handle_alone(alone);
+    co_return count;
+}
+
 ApplyUser::ApplyUser(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
-                     jobs::RetryPolicy retry, ApplyConfig, jobs::Metrics& metrics)
-    : state_(std::make_unique<State>(pool, directory, clerk, retry, metrics)) {}
+                     jobs::RetryPolicy retry, ApplyConfig config, jobs::Metrics& metrics)
+    : state_(std::make_unique<State>(pool, directory, clerk, std::move(retry), config, metrics)) {}
 
 ApplyUser::~ApplyUser() = default;
 
-Task<int> ApplyUser::run_once() {
-    if (real_clock().steady() >= state_->next_scheduled) {
-        if (const int worked = co_await state_->work_scheduled(); worked > 0) co_return worked;
-    }
-    if (const int worked = co_await state_->work_due(); worked > 0) co_return worked;
-    co_return co_await state_->work_scheduled();
-}
-
 void ApplyUser::observe(ChangeObserver observer) {
     state_->observer = std::move(observer);
+}
+
+Task<int> ApplyUser::run_once() {
+    const int scheduled = co_await state_->work_off_scheduled();
+    const int due = co_await state_->work_off_due();
+    co_return scheduled + due;
 }
 
 }  // namespace rollcall::sync

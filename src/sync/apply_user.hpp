@@ -38,8 +38,9 @@ public:
     ApplyUser(const ApplyUser&) = delete;
     ApplyUser& operator=(const ApplyUser&) = delete;
 
-    // A pass for jobs::WorkLoop (full_pass: 1): works off a batch of what is due and returns how
-    // many jobs that was; 0 when nothing is due. Any number may run at once.
+    // A pass for jobs::WorkLoop (full_pass: the batch): works off a batch of what is due and
+    // returns how many jobs that was; less than a batch when nothing more is due. Any number may
+    // run at once.
     Task<int> run_once();
 
     void observe(ChangeObserver observer);

@@ -1,29 +1,73 @@
 #include "sync/ask_clerk.hpp"
 
-#include <chrono>
+#include "directory/directory.hpp"
+#include "jobs/work_loop.hpp"
+
+#include <utility>
 
 namespace rollcall::sync {
 namespace {
 
-constexpr std::chrono::milliseconds second_look_after{250};
+using Answer = Result<std::optional<clerk::User>>;
 
-Task<Result<std::optional<clerk::User>>> ask_once(clerk::BackendApi& clerk, const std::string& id) {
-    // A seam: for the callers Clerk's absence is one of the answers, not the end of their work.
-    try {
-        co_return co_await clerk.get_user(id);
-    } catch (const Unavailable& error) {
-        co_return fail(ErrorCode::unavailable, error.what());
-    }
+Task<> get(clerk::BackendApi& clerk, const std::string& clerk_id, std::optional<Answer>& answer) {
+    answer = co_await clerk.get_user(clerk_id);
 }
 
 }  // namespace
 
-Task<Result<std::optional<clerk::User>>> ask_clerk(clerk::BackendApi* clerk, std::string id) {
-    if (clerk == nullptr) co_return fail(ErrorCode::unavailable, "there is no secret key");
-    auto first = co_await ask_once(*clerk, id);
-    if (!first || *first) co_return first;
-    co_await sleep(second_look_after);
-    co_return co_await ask_once(*clerk, id);
+Task<ClerkAnswer> ask_clerk(pg::Pool& pool, clerk::BackendApi& clerk, std::string clerk_id) {
+    ClerkAnswer out;
+    for (int time = 0; time < 2; ++time) {
+        out.asked_at = co_await directory::database_now(pool);
+        std::optional<Answer> answer;
+        const bool answered =
+            co_await jobs::guarded("clerk_not_asked", get(clerk, clerk_id, answer));
+        if (!answered || !answer) {
+            out.reason = "no answer";
+            co_return out;
+        }
+        if (!*answer) {
+            if (answer->error().code == ErrorCode::invalid_input) {
+                out.kind = ClerkAnswer::Kind::no_id_of_clerks;
+            }
+            out.reason = answer->error().message;
+            co_return out;
+        }
+        if (**answer) {
+            out.kind = ClerkAnswer::Kind::user;
+            out.user = std::move(**answer);
+            co_return out;
+        }
+    }
+    out.kind = ClerkAnswer::Kind::no_such_user;
+    co_return out;
+}
+
+directory::Snapshot snapshot_of(const clerk::User& user, const directory::ColumnMap& columns) {
+    directory::Snapshot out;
+    out.version = user.updated_at_ms;
+    if (user.email && !user.email->empty()) out.email = user.email;
+    if (user.name && !user.name->empty()) out.name = user.name;
+    out.role = directory::role_of(columns, user.role);
+    out.banned = user.banned;
+    out.locked = user.locked;
+    if (user.created_at_ms > 0) {
+        out.clerk_created_at = SystemTime(std::chrono::milliseconds(user.created_at_ms));
+    }
+    return out;
+}
+
+directory::Read read_of(const ClerkAnswer& answer, std::string clerk_id,
+                        const directory::ColumnMap& columns) {
+    directory::Read out{.clerk_id = std::move(clerk_id), .state = {}, .asked_at = answer.asked_at};
+    if (answer.kind == ClerkAnswer::Kind::user) {
+        out.state = snapshot_of(*answer.user, columns);
+    } else {
+        ensure(answer.kind == ClerkAnswer::Kind::no_such_user, "an answer that is no change");
+        out.state = directory::Deletion{answer.asked_at};
+    }
+    return out;
 }
 
 }  // namespace rollcall::sync

@@ -1,38 +1,59 @@
 #include "sync/claim_cursor.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <functional>
+#include <tuple>
 
 namespace rollcall::sync {
 namespace {
 
-constexpr Duration look_interval_min = std::chrono::milliseconds(25);
-// Looking, and the claim that follows from the head, take at most about 5 % of the time.
-constexpr int look_cost_factor = 40;
+auto order(const directory::ClaimPosition& position) {
+    return std::tuple(position.created_us, std::string_view(position.id));
+}
 
 }  // namespace
 
-void ClaimCursor::looked(const std::vector<int>& priorities, Duration cost, SteadyTime now) {
-    positions_.clear();
-    for (const int priority : priorities) {
-        directory::ClaimPosition head;
-        head.priority = priority;
-        positions_.push_back(head);
+ClaimCursor::Reach ClaimCursor::begin_pass(SteadyTime now) {
+    if (!head_under_way_ && (head_due_ || now >= next_head_)) {
+        head_under_way_ = true;
+        head_due_ = false;
+        return Reach::head;
     }
-    next_look_ = now + std::max(look_interval_min, cost * look_cost_factor);
+    return backlog_ ? Reach::onward : Reach::near;
 }
 
-void ClaimCursor::advance(const directory::ClaimPosition& last) {
-    const auto at =
-        std::ranges::find(positions_, last.priority, &directory::ClaimPosition::priority);
-    // Of two lanes the one that comes home last may set the cursor back a batch; what it finds
-    // there is finished, so that costs a little and loses nothing.
-    if (at != positions_.end()) *at = last;
+void ClaimCursor::end_pass(Reach reach, bool full, Duration cost, SteadyTime now) {
+    backlog_ = full;
+    if (reach != Reach::head) return;
+    head_under_way_ = false;
+    next_head_ = now + std::max<Duration>(head_interval, cost * head_rest);
 }
 
-void ClaimCursor::exhausted(int priority) {
-    std::erase_if(positions_, [priority](const directory::ClaimPosition& position) {
-        return position.priority == priority;
-    });
+void ClaimCursor::add_priorities(std::span<const int> seen) {
+    for (const int priority : seen) {
+        if (std::ranges::find(priorities_, priority) == priorities_.end()) {
+            priorities_.push_back(priority);
+        }
+    }
+    std::ranges::sort(priorities_, std::greater());
+}
+
+directory::ClaimPosition ClaimCursor::position(int priority, Reach reach) const {
+    const auto found = reached_.find(priority);
+    if (reach == Reach::head || found == reached_.end()) {
+        return {.priority = priority, .created_us = std::nullopt};
+    }
+    if (reach == Reach::onward) return found->second;
+    constexpr std::int64_t back = std::chrono::microseconds(lookback).count();
+    return {.priority = priority, .created_us = found->second.created_us.value_or(0) - back};
+}
+
+void ClaimCursor::claimed(const directory::ClaimPosition& last, Reach reach, bool full) {
+    const auto [found, added] = reached_.try_emplace(last.priority, last);
+    // More jobs behind what was reached before: go on from there, not from the front.
+    const bool go_back = full && reach != Reach::onward;
+    if (!added && (go_back || order(last) > order(found->second))) found->second = last;
 }
 
 }  // namespace rollcall::sync

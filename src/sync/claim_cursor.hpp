@@ -1,37 +1,57 @@
-// Where the claims of due changes go on, for each priority, so that a claim does not walk again
-// over the index entries of finished jobs: those stay for as long as another session holds an old
-// snapshot. What committed late, or was rolled back, lies behind the cursor; looking again from the
-// head finds it. Looking costs more the more dead entries there are, so it is done no more often
-// than a small share of the time allows. Pure.
+// Where the next claim of due jobs begins. Pure: the time is passed in.
+//
+// Entries of finished jobs stay in the queue's index as long as any session holds an old snapshot
+// (a dump, a report), and a claim that begins at the head walks all of them. So each claim goes on
+// after the last job claimed. What it cannot see from there is looked for from further back: a job
+// whose transaction committed late is close behind, so as soon as there is no backlog claims begin
+// a little earlier; one that a worker left (it died, its batch was refused) may be anywhere, so now
+// and then a pass begins at the head: a twentieth of the time at most, by what it cost.
 #pragma once
 
 #include "base/clock.hpp"
 #include "base/task.hpp"
 #include "directory/directory.hpp"
 
+#include <cstdint>
+#include <map>
+#include <span>
 #include <vector>
 
 namespace rollcall::sync {
 
 class ClaimCursor {
 public:
-    // Whether it is time to look from the head again.
-    [[nodiscard]] bool look_due(SteadyTime now) const { return now >= next_look_; }
+    enum class Reach : std::uint8_t {
+        onward,  // after the last job claimed
+        near,    // from `lookback` before it
+        head,    // from the beginning
+    };
+    static constexpr std::chrono::milliseconds lookback{250};
+    static constexpr std::chrono::seconds head_interval{1};
+    static constexpr int head_rest = 19;  // times what it cost, between two passes from the head
 
-    // A look, which took `cost`, found these priorities, highest first: claims begin at the head.
-    void looked(const std::vector<int>& priorities, Duration cost, SteadyTime now);
+    // How far back the pass looks that begins now.
+    [[nodiscard]] Reach begin_pass(SteadyTime now);
+    // What it found and what looking took, the work on jobs left out.
+    void end_pass(Reach reach, bool full, Duration cost, SteadyTime now);
 
-    [[nodiscard]] const std::vector<directory::ClaimPosition>& positions() const {
-        return positions_;
-    }
-    // Goes on after `last`, which another lane may have passed already.
-    void advance(const directory::ClaimPosition& last);
-    // Nothing more is due at this priority, as far as is known.
-    void exhausted(int priority);
+    // Highest first: 2 and 1, which the webhook door uses, and those seen.
+    [[nodiscard]] const std::vector<int>& priorities() const { return priorities_; }
+    void add_priorities(std::span<const int> seen);
+
+    [[nodiscard]] directory::ClaimPosition position(int priority, Reach reach) const;
+    // `last` of the jobs just claimed; `full`: there may be more after it.
+    void claimed(const directory::ClaimPosition& last, Reach reach, bool full);
+    // Jobs behind the positions may be due again: look from the head next.
+    void reset() { head_due_ = true; }
 
 private:
-    std::vector<directory::ClaimPosition> positions_;  // highest priority first
-    SteadyTime next_look_{};
+    std::vector<int> priorities_{2, 1};
+    std::map<int, directory::ClaimPosition> reached_;
+    bool backlog_ = false;
+    bool head_due_ = true;
+    bool head_under_way_ = false;
+    SteadyTime next_head_{};
 };
 
 }  // namespace rollcall::sync

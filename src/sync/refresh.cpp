@@ -1,65 +1,17 @@
 #include "sync/refresh.hpp"
 
-#include "base/json.hpp"
 #include "sync/ask_clerk.hpp"
-#include "sync/email_settlement.hpp"
+#include "sync/email_conflicts.hpp"
+#include "sync/refusal.hpp"
 
-#include <array>
+#include <optional>
+#include <string>
 #include <utility>
 
 namespace rollcall::sync {
 namespace {
 
-using How = Settled::How;
-
-directory::Read read_of(const std::string& id, const std::optional<clerk::User>& user,
-                        SystemTime asked_at, const directory::ColumnMap& columns) {
-    if (!user) {
-        return {.clerk_id = id, .state = directory::Deletion{asked_at}, .asked_at = asked_at};
-    }
-    return {.clerk_id = id,
-            .state =
-                directory::Snapshot{
-                    .version = user->updated_at_ms,
-                    .email = user->email,
-                    .name = user->name,
-                    .role = std::string(directory::role_of(columns, user->role)),
-                    .banned = user->banned,
-                    .locked = user->locked,
-                    .clerk_created_at = SystemTime(std::chrono::milliseconds(user->created_at_ms))},
-            .asked_at = asked_at};
-}
-
-std::optional<directory::EmailClaim> claim_of(const std::optional<clerk::User>& user) {
-    if (!user || !user->email) return std::nullopt;
-    return directory::EmailClaim{.clerk_id = user->id,
-                                 .email = *user->email,
-                                 .version = user->updated_at_ms,
-                                 .verified = user->email_verified,
-                                 .read = true};
-}
-
-jobs::Outcome ending(const Settled& settled) {
-    switch (settled.how) {
-        case How::applied:
-            // The question was asked before something that is known by now.
-            if (settled.outcome == directory::Outcome::tie) {
-                return jobs::Retry{.reason = "what Clerk said is older than what is known"};
-            }
-            return jobs::Completed{R"({"outcome":")" +
-                                   std::string(directory::to_string(settled.outcome)) + R"("})"};
-        case How::gone:
-        case How::overtaken:
-            return jobs::Retry{.reason = "the user changed while it was read"};
-        case How::wait:
-            return jobs::Retry{.reason = settled.reason, .burns_attempt = false};
-        case How::refused:
-            return jobs::Failed{settled.reason};
-        case How::failed:
-            return jobs::Retry{.reason = settled.reason};
-    }
-    return jobs::Failed{"unknown"};
-}
+constexpr int rounds_max = 8;
 
 }  // namespace
 
@@ -67,29 +19,99 @@ Refresh::Refresh(pg::Pool& pool, directory::Directory& directory, clerk::Backend
     : pool_(pool), directory_(directory), clerk_(clerk) {}
 
 Task<jobs::Outcome> Refresh::handle(const jobs::Job& job) {
-    if (job.subject.empty()) co_return jobs::Failed{"the job names no user: subject is empty"};
-    const std::string id = job.subject;
-    // The database's time, and before the question: a deletion that comes later wins.
-    const SystemTime asked_at = co_await directory::database_now(pool_);
-    const auto user = co_await ask_clerk(&clerk_, id);
-    if (!user) {
-        if (user.error().code == ErrorCode::invalid_input) {
-            co_return jobs::Failed{user.error().message};
-        }
-        co_return jobs::Retry{.reason = user.error().message, .burns_attempt = false};
+    if (job.subject.empty()) co_return jobs::Failed{"Unusable job: it names no user"};
+    ClerkAnswer answer = co_await ask_clerk(pool_, clerk_, job.subject);
+    switch (answer.kind) {
+        case ClerkAnswer::Kind::unreachable:
+            co_return jobs::Retry{.reason = "Clerk could not be asked: " + answer.reason,
+                                  .delay = std::nullopt,
+                                  .burns_attempt = false};
+        case ClerkAnswer::Kind::no_id_of_clerks:
+            co_return jobs::Failed{"Unusable job: " + job.subject + " is no id of Clerk's"};
+        case ClerkAnswer::Kind::no_such_user:
+        case ClerkAnswer::Kind::user:
+            break;
     }
-    const std::array<directory::Read, 1> reads{read_of(id, *user, asked_at, directory_.columns())};
-    EmailSettlement settlement(pool_, directory_, &clerk_);
-    const Settled settled = co_await settlement.settle(
-        claim_of(*user),
-        [this, &reads](
-            pg::Transaction& tx) -> Task<directory::Answer<std::optional<directory::Outcome>>> {
-            const auto applied = co_await directory_.apply(tx, reads);
-            if (!applied) co_return std::unexpected(applied.error());
-            co_return applied->front().outcome;
-        });
-    if (settled.how == How::applied && observer_) observer_(job.kind, id, settled.outcome);
-    co_return ending(settled);
+    const directory::Read read = read_of(answer, job.subject, directory_.columns());
+    EmailConflicts conflicts(pool_, directory_, &clerk_);
+    EmailConflicts::Known known;
+    known.emplace(job.subject, std::move(answer));
+    for (int number = 0; number < rounds_max; ++number) {
+        auto ending = co_await round(read, conflicts, known);
+        if (ending) co_return std::move(*ending);
+    }
+    co_return jobs::Retry{.reason = "The rows change faster than this job can follow",
+                          .delay = std::nullopt};
+}
+
+Task<std::optional<jobs::Outcome>> Refresh::round(const directory::Read& read,
+                                                  EmailConflicts& conflicts,
+                                                  EmailConflicts::Known& known) {
+    using Kind = EmailConflicts::Verdict::Kind;
+    std::string whom;
+    {
+        pg::Transaction tx = co_await directory_.begin(pool_);
+        directory::Answer<EmailConflicts::Verdict> verdict{};
+        const auto* snapshot = std::get_if<directory::Snapshot>(&read.state);
+        if (snapshot != nullptr && snapshot->email) {
+            verdict = co_await conflicts.clear_way(tx,
+                                                   {.clerk_id = read.clerk_id,
+                                                    .email = *snapshot->email,
+                                                    .version = snapshot->version,
+                                                    .verified = std::nullopt,
+                                                    .read = true},
+                                                   known);
+        }
+        if (!verdict) co_return refused(verdict.error());
+        switch (verdict->kind) {
+            case Kind::clear:
+                co_return co_await apply(std::move(tx), read);
+            case Kind::again:
+                co_return Ending();
+            case Kind::overtaken:
+            case Kind::wait:
+                co_return jobs::Retry{
+                    .reason = verdict->reason, .delay = std::nullopt, .burns_attempt = false};
+            case Kind::refuse:
+                co_return jobs::Failed{verdict->reason};
+            case Kind::ask:
+                whom = verdict->whom;
+                break;
+        }
+    }
+    co_await conflicts.ask(whom, known);
+    co_return Ending();
+}
+
+Task<std::optional<jobs::Outcome>> Refresh::apply(pg::Transaction tx, const directory::Read& read) {
+    co_await directory_.emails().renew_id(tx, read.clerk_id);
+    const auto applied = co_await directory_.apply(tx, {&read, 1});
+    if (!applied) co_return refused(applied.error());
+    const directory::Outcome outcome = applied->front().outcome;
+    if (outcome == directory::Outcome::conflict) co_return Ending();
+    if (outcome == directory::Outcome::tie) {
+        co_return jobs::Retry{.reason = "Something was learned while Clerk was being asked",
+                              .delay = std::nullopt,
+                              .burns_attempt = false};
+    }
+    const auto committed = co_await tx.try_commit();
+    if (!committed) co_return refused(committed.error());
+    if (observer_) observer_(jobs::refresh_user, read.clerk_id, outcome);
+    co_return jobs::Completed{R"({"outcome":")" + std::string(to_string(outcome)) + R"("})"};
+}
+
+std::optional<jobs::Outcome> Refresh::refused(const pg::SqlError& error) const {
+    switch (judge(error)) {
+        case Refusal::again:
+            return std::nullopt;
+        case Refusal::for_ever:
+            return jobs::Failed{reason_of(error)};
+        case Refusal::for_now:
+            return jobs::Retry{.reason = reason_of(error), .delay = std::nullopt};
+        case Refusal::not_the_job:
+            break;
+    }
+    pg::rethrow(error);
 }
 
 }  // namespace rollcall::sync

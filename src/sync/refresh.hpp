@@ -8,6 +8,10 @@
 #include "jobs/worker.hpp"
 #include "pg/pool.hpp"
 #include "sync/apply_user.hpp"
+#include "sync/email_conflicts.hpp"
+
+#include <optional>
+#include <utility>
 
 namespace rollcall::sync {
 
@@ -23,6 +27,13 @@ public:
     void observe(ChangeObserver observer) { observer_ = std::move(observer); }
 
 private:
+    using Ending = std::optional<jobs::Outcome>;  // absent: another round
+
+    Task<Ending> round(const directory::Read& read, EmailConflicts& conflicts,
+                       EmailConflicts::Known& known);
+    Task<Ending> apply(pg::Transaction tx, const directory::Read& read);
+    [[nodiscard]] Ending refused(const pg::SqlError& error) const;
+
     pg::Pool& pool_;
     directory::Directory& directory_;
     clerk::BackendApi& clerk_;

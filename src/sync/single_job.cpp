@@ -1,133 +1,218 @@
 #include "sync/single_job.hpp"
 
-#include "jobs/outcome.hpp"
+#include "base/log.hpp"
+#include "crypto/encoding.hpp"
+#include "sync/refusal.hpp"
 #include "sync/sql.hpp"
 
+#include <chrono>
 #include <utility>
 
 namespace rollcall::sync {
 namespace {
 
-using How = Settled::How;
+constexpr int rounds_max = 8;
+
+std::optional<std::string> exact_bytes(const std::optional<std::string>& stored) {
+    constexpr std::string_view mark = "base64:";
+    if (!stored || !stored->starts_with(mark)) return stored;
+    return crypto::base64_decode(std::string_view(*stored).substr(mark.size()));
+}
+
+pg::Statement finish_statement(const jobs::Outcome& outcome) {
+    return std::holds_alternative<jobs::Failed>(outcome) ? sql::bury : sql::put_off;
+}
+
+pg::Params finish_params(const std::string& id, const jobs::Outcome& outcome, int attempt) {
+    pg::Params params;
+    params.text(id);
+    if (const auto* failed = std::get_if<jobs::Failed>(&outcome)) {
+        params.text(failed->reason).integer(attempt);
+        return params;
+    }
+    const auto& retry = std::get<jobs::Retry>(outcome);
+    params.bigint(retry.delay.value_or(std::chrono::milliseconds(0)).count()).text(retry.reason);
+    params.integer(retry.burns_attempt ? attempt : attempt - 1);
+    return params;
+}
 
 }  // namespace
 
-struct SingleJob::Row {
-    jobs::Job job;
-    std::int64_t version = 0;
-    std::string email;
-};
-
 SingleJob::SingleJob(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
-                     jobs::RetryPolicy retry)
+                     const jobs::RetryPolicy& retry, jobs::Metrics& metrics)
     : pool_(pool),
       directory_(directory),
       clerk_(clerk),
       retry_(retry),
-      settlement_(pool, directory, clerk) {}
+      metrics_(metrics),
+      conflicts_(pool, directory, clerk) {}
 
-Task<std::optional<SingleJob::Row>> SingleJob::read(const std::string& id) {
-    const pg::Rows rows = co_await pool_.execute(sql::job, pg::Params().text(id));
+Task<std::optional<JobFacts>> SingleJob::look(const std::string& id) {
+    const pg::Rows rows = co_await pool_.execute(sql::job_facts, pg::Params().text(id));
     if (rows.empty()) co_return std::nullopt;
-    const auto column = [&rows](std::string_view name) { return rows.column(name); };
-    Row row;
-    row.job.id = id;
-    row.job.kind = rows.text(0, column("job_type"));
-    row.job.subject = rows.text(0, column("subject"));
-    row.job.attempt = static_cast<int>(rows.bigint(0, column("attempts"))) + 1;
-    row.job.attempts_max = static_cast<int>(rows.bigint(0, column("own_max")));
-    row.job.fence = row.job.attempt;  // of a job that is never leased: how often it was tried
-    row.job.age = std::chrono::milliseconds(rows.bigint(0, column("age_ms")));
-    if (const auto event = rows.maybe(0, column("original_event"))) {
-        row.job.original_event = std::string(*event);
-    }
-    row.version = rows.bigint(0, column("version"));
-    row.email = rows.text(0, column("email"));
-    co_return row;
+    JobFacts out;
+    out.job.id = id;
+    out.job.kind = rows.text(0, 0);
+    out.job.subject = rows.text(0, 1);
+    if (const auto email = rows.maybe(0, 2)) out.email = std::string(*email);
+    out.version = rows.bigint(0, 3);
+    out.job.attempt = static_cast<int>(rows.bigint(0, 4)) + 1;
+    out.job.attempts_max = static_cast<int>(rows.bigint(0, 5));
+    out.job.fence = rows.bigint(0, 6) + 1;
+    out.job.age = std::chrono::milliseconds(rows.bigint(0, 7));
+    if (const auto event = rows.maybe(0, 8)) out.job.original_event = std::string(*event);
+    co_return out;
 }
 
-// The address that the change wants; whether Clerk has verified it stands in the event alone.
-std::optional<directory::EmailClaim> SingleJob::claim_of(const Row& row) {
-    if (row.job.kind == jobs::user_deleted || row.email.empty() || row.job.subject.empty()) {
+// The address that the change gives its user, and whether Clerk has verified it: only the event
+// itself says so.
+std::optional<directory::EmailClaim> SingleJob::claim_of(const JobFacts& facts) {
+    if (!facts.email || facts.job.subject.empty() || facts.job.kind == jobs::user_deleted) {
         return std::nullopt;
     }
-    directory::EmailClaim claim{
-        .clerk_id = row.job.subject, .email = row.email, .version = row.version};
-    if (row.job.original_event) {
-        const clerk::Event event = parser_.parse(*row.job.original_event);
+    directory::EmailClaim claim{.clerk_id = facts.job.subject,
+                                .email = *facts.email,
+                                .version = facts.version,
+                                .verified = std::nullopt};
+    if (const auto bytes = exact_bytes(facts.job.original_event)) {
+        const clerk::Event event = parser_.parse(*bytes);
         const auto* user = std::get_if<clerk::User>(&event.data);
-        if (user != nullptr && user->email == row.email) claim.verified = user->email_verified;
+        if (user != nullptr && user->id == claim.clerk_id && user->email == claim.email) {
+            claim.verified = user->email_verified;
+        }
     }
     return claim;
 }
 
-Task<Settled> SingleJob::apply(const std::string& id, const Row& row, const Report& report) {
-    directory::AppliedBatch batch;
-    Settled settled = co_await settlement_.settle(
-        claim_of(row),
-        [this, &id, &batch](
-            pg::Transaction& tx) -> Task<directory::Answer<std::optional<directory::Outcome>>> {
-            auto applied = co_await directory_.apply_job(tx, id);
-            if (!applied) co_return std::unexpected(applied.error());
-            if (applied->size() == 0) co_return std::nullopt;
-            batch = std::move(*applied);
-            co_return batch[0].outcome;
-        });
-    if (settled.how == How::applied) report(batch);
-    co_return settled;
-}
-
-Task<SingleJob::Result> SingleJob::work(std::string id, Report report) {
-    const auto row = co_await read(id);
-    if (!row) co_return Result{};
-    Result result{.kind = row->job.kind, .attempts = row->job.attempt};
-    const Settled settled = co_await apply(id, *row, report);
-    switch (settled.how) {
-        case How::applied:
-            result.ending = Ending::applied;
-            break;
-        case How::gone:
-            break;
-        case How::overtaken:
-            co_await pool_.execute(sql::supersede, pg::Params().text(id));
-            result.ending = Ending::superseded;
-            break;
-        case How::refused:
-            co_await pool_.execute(sql::give_up, pg::Params().text(id).text(settled.reason));
-            result.ending = Ending::given_up;
-            break;
-        case How::wait:
-        case How::failed:
-            result.ending = co_await put_off(id, *row, settled);
-            break;
+Task<> SingleJob::run(std::string id, Report report) {
+    const auto facts = co_await look(id);
+    if (!facts) co_return;
+    EmailConflicts::Known known;
+    for (int number = 0; number < rounds_max; ++number) {
+        auto ending = co_await round(*facts, known, report);
+        if (!ending) continue;
+        if (!std::holds_alternative<jobs::Completed>(*ending)) {
+            co_await end(*facts, std::move(*ending));
+        }
+        co_return;
     }
-    co_return result;
+    co_await end(*facts, jobs::Retry{.reason = "The rows of " + facts->job.subject +
+                                               " change faster than this job can follow",
+                                     .delay = std::nullopt});
 }
 
-// While Clerk cannot be asked no attempt is used up; without a key it never can be.
-Task<SingleJob::Ending> SingleJob::put_off(const std::string& id, const Row& row,
-                                           const Settled& settled) {
-    const bool burns = settled.how == How::failed || clerk_ == nullptr;
-    const jobs::Outcome outcome = jobs::resolve(
-        jobs::Retry{.reason = settled.reason, .burns_attempt = burns}, row.job, retry_, random_);
-    if (settled.row_is_needed) {
-        // The row must stay, but that its user is gone is known from now on.
+Task<SingleJob::Ending> SingleJob::round(const JobFacts& facts, EmailConflicts::Known& known,
+                                         const Report& report) {
+    using Kind = EmailConflicts::Verdict::Kind;
+    std::string whom;
+    {
         pg::Transaction tx = co_await directory_.begin(pool_);
-        if (co_await directory_.apply_job(tx, id, /*keep_row=*/true)) {
-            co_await tx.execute(sql::reopen, pg::Params().text(id));
-            co_await tx.commit();
+        directory::Answer<EmailConflicts::Verdict> verdict{};
+        if (const auto claim = claim_of(facts)) {
+            verdict = co_await conflicts_.clear_way(tx, *claim, known);
+        }
+        if (!verdict) co_return refused(verdict.error());
+        switch (verdict->kind) {
+            case Kind::clear:
+                co_return co_await apply(std::move(tx), facts, report);
+            case Kind::again:
+                co_return Ending();
+            case Kind::overtaken:
+                co_await tx.execute(sql::complete_superseded, pg::Params().text(facts.job.id));
+                co_await tx.commit();
+                metrics_.ended(facts.job.kind, jobs::Metrics::Ending::superseded,
+                               facts.job.attempt);
+                co_return jobs::Completed{};
+            case Kind::wait:
+                co_return jobs::Retry{.reason = verdict->reason,
+                                      .delay = std::nullopt,
+                                      .burns_attempt = clerk_ == nullptr};
+            case Kind::refuse:
+                co_return jobs::Failed{verdict->reason};
+            case Kind::ask:
+                whom = verdict->whom;
+                break;
         }
     }
-    if (const auto* retry = std::get_if<jobs::Retry>(&outcome)) {
-        co_await pool_.execute(sql::put_off, pg::Params()
-                                                 .text(id)
-                                                 .bigint(retry->delay->count())
-                                                 .text(settled.reason)
-                                                 .integer(retry->burns_attempt ? 1 : 0));
-        co_return Ending::put_off;
+    co_await conflicts_.ask(whom, known);
+    co_return Ending();
+}
+
+Task<SingleJob::Ending> SingleJob::apply(pg::Transaction tx, const JobFacts& facts,
+                                         const Report& report) {
+    co_await directory_.emails().renew_id(tx, facts.job.subject);
+    auto applied = co_await directory_.apply_job(tx, facts.job.id);
+    if (applied && applied->size() == 0) co_return jobs::Completed{};  // another worker's by now
+    if (applied && (*applied)[0].outcome == directory::Outcome::conflict) co_return Ending();
+    if (applied) {
+        const auto committed = co_await tx.try_commit();
+        if (!committed) co_return refused(committed.error());
+        report(*applied);
+        co_return jobs::Completed{};
     }
-    co_await pool_.execute(sql::give_up, pg::Params().text(id).text(settled.reason));
-    co_return Ending::given_up;
+    const pg::SqlError& error = applied.error();
+    if (error.sqlstate() == foreign_key_violation && facts.job.kind == jobs::user_deleted) {
+        const pg::SqlError why = error;
+        {
+            const pg::Transaction ended = std::move(tx);
+        }
+        co_return co_await forget(facts, why);
+    }
+    co_return refused(error);
+}
+
+// The row cannot go because other rows need it, but the user is gone: the ledger says so, for
+// whoever decides about access, and the job is tried again until the row can follow.
+Task<SingleJob::Ending> SingleJob::forget(const JobFacts& facts, const pg::SqlError& why) {
+    const auto ending = jobs::resolve(jobs::Retry{.reason = reason_of(why), .delay = std::nullopt},
+                                      facts.job, retry_, random_);
+    pg::Transaction tx = co_await directory_.begin(pool_);
+    const auto applied = co_await directory_.apply_job(tx, facts.job.id, /*keep_row=*/true);
+    if (!applied) co_return refused(applied.error());
+    if (applied->size() == 0) co_return jobs::Completed{};
+    co_await tx.execute(finish_statement(ending),
+                        finish_params(facts.job.id, ending, facts.job.attempt));
+    co_await tx.commit();
+    const bool dead = std::holds_alternative<jobs::Failed>(ending);
+    metrics_.ended(facts.job.kind,
+                   dead ? jobs::Metrics::Ending::dead : jobs::Metrics::Ending::retry,
+                   facts.job.attempt);
+    co_return jobs::Completed{};
+}
+
+// What the server said no to, as the end of this attempt; nothing where another round may do.
+SingleJob::Ending SingleJob::refused(const pg::SqlError& error) const {
+    switch (judge(error)) {
+        case Refusal::again:
+            return std::nullopt;
+        case Refusal::for_ever:
+            return jobs::Failed{reason_of(error)};
+        case Refusal::for_now:
+            return jobs::Retry{.reason = reason_of(error), .delay = std::nullopt};
+        case Refusal::not_the_job:
+            break;
+    }
+    pg::rethrow(error);
+}
+
+Task<> SingleJob::end(const JobFacts& facts, jobs::Outcome outcome) {
+    outcome = jobs::resolve(std::move(outcome), facts.job, retry_, random_);
+    const bool dead = std::holds_alternative<jobs::Failed>(outcome);
+    const pg::Rows done = co_await pool_.execute(
+        finish_statement(outcome), finish_params(facts.job.id, outcome, facts.job.attempt));
+    if (done.affected() == 0) co_return;
+    metrics_.ended(facts.job.kind,
+                   dead ? jobs::Metrics::Ending::dead : jobs::Metrics::Ending::retry,
+                   facts.job.attempt);
+    const std::string& reason =
+        dead ? std::get<jobs::Failed>(outcome).reason : std::get<jobs::Retry>(outcome).reason;
+    if (dead) {
+        log::error("job_dead",
+                   {{"job_id", facts.job.id}, {"kind", facts.job.kind}, {"reason", reason}});
+    } else {
+        log::warn("job_retry",
+                  {{"job_id", facts.job.id}, {"kind", facts.job.kind}, {"reason", reason}});
+    }
 }
 
 }  // namespace rollcall::sync

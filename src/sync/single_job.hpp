@@ -1,16 +1,18 @@
-// One change on its own: what a batch could not settle. Whatever is wrong with it ends with this
-// job: tried again later with growing delays, or given up with a reason that a person can use.
+// One change of a user, alone: what a batch could not settle. Clears an e-mail conflict, or finds
+// out that the table refuses this change, and retries or buries the job. Never throws on a job's
+// account; a database that is away throws Unavailable.
 #pragma once
 
 #include "base/random.hpp"
 #include "base/task.hpp"
-#include "clerk/backend_api.hpp"
 #include "clerk/event.hpp"
 #include "directory/directory.hpp"
 #include "jobs/job.hpp"
+#include "jobs/metrics.hpp"
+#include "jobs/outcome.hpp"
 #include "jobs/retry_policy.hpp"
 #include "pg/pool.hpp"
-#include "sync/email_settlement.hpp"
+#include "sync/email_conflicts.hpp"
 
 #include <functional>
 #include <optional>
@@ -18,35 +20,42 @@
 
 namespace rollcall::sync {
 
+// What the job row says.
+struct JobFacts {
+    jobs::Job job;  // attempt is the one that begins
+    std::optional<std::string> email;
+    std::int64_t version = 0;
+};
+
 class SingleJob {
 public:
-    // What became of a job that was applied, before the batch is dropped.
-    using Report = std::function<void(const directory::AppliedBatch&)>;
-    enum class Ending : std::uint8_t { applied, put_off, given_up, superseded, gone };
-
     // `clerk` may be null. All references must outlive this.
     SingleJob(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
-              jobs::RetryPolicy retry);
+              const jobs::RetryPolicy& retry, jobs::Metrics& metrics);
 
-    struct Result {
-        Ending ending = Ending::gone;
-        std::string kind;
-        int attempts = 0;
-    };
-    Task<Result> work(std::string id, Report report);
+    // Told of the job when it is applied.
+    using Report = std::function<void(const directory::AppliedBatch&)>;
+
+    // Nothing when the job is not PENDING any more or another worker holds it.
+    Task<> run(std::string id, Report report);
 
 private:
-    struct Row;
-    Task<std::optional<Row>> read(const std::string& id);
-    [[nodiscard]] std::optional<directory::EmailClaim> claim_of(const Row& row);
-    Task<Settled> apply(const std::string& id, const Row& row, const Report& report);
-    Task<Ending> put_off(const std::string& id, const Row& row, const Settled& settled);
+    using Ending = std::optional<jobs::Outcome>;  // absent: another round
+
+    Task<std::optional<JobFacts>> look(const std::string& id);
+    Task<Ending> round(const JobFacts& facts, EmailConflicts::Known& known, const Report& report);
+    Task<Ending> apply(pg::Transaction tx, const JobFacts& facts, const Report& report);
+    Task<Ending> forget(const JobFacts& facts, const pg::SqlError& why);
+    Ending refused(const pg::SqlError& error) const;
+    Task<> end(const JobFacts& facts, jobs::Outcome outcome);
+    [[nodiscard]] std::optional<directory::EmailClaim> claim_of(const JobFacts& facts);
 
     pg::Pool& pool_;
     directory::Directory& directory_;
     clerk::BackendApi* clerk_;
-    jobs::RetryPolicy retry_;
-    EmailSettlement settlement_;
+    const jobs::RetryPolicy& retry_;
+    jobs::Metrics& metrics_;
+    EmailConflicts conflicts_;
     clerk::EventParser parser_;
     Random random_;
 };

@@ -1,0 +1,96 @@
+#include "sync/email_conflicts.hpp"
+
+#include <utility>
+
+namespace rollcall::sync {
+
+using directory::EmailAnswer;
+using directory::EmailStep;
+using Kind = EmailConflicts::Verdict::Kind;
+
+EmailAnswer EmailConflicts::answer_of(const std::string& whom, const directory::EmailClaim& claim,
+                                      const Known& known) const {
+    const auto found = known.find(whom);
+    if (found == known.end()) return EmailAnswer::not_asked;
+    const ClerkAnswer& answer = found->second;
+    switch (answer.kind) {
+        case ClerkAnswer::Kind::unreachable:
+            return EmailAnswer::unreachable;
+        case ClerkAnswer::Kind::no_such_user:
+            return EmailAnswer::no_such_user;
+        case ClerkAnswer::Kind::no_id_of_clerks:
+            return EmailAnswer::no_id_of_clerks;
+        case ClerkAnswer::Kind::user:
+            break;
+    }
+    if (!answer.user->email || !directory_.emails().same(*answer.user->email, claim.email)) {
+        return EmailAnswer::has_another;
+    }
+    return answer.user->email_verified ? EmailAnswer::has_it_verified : EmailAnswer::has_it;
+}
+
+Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::clear_way(
+    pg::Transaction& tx, const directory::EmailClaim& claim, Known& known) {
+    directory::EmailRows& rows = directory_.emails();
+    const auto seen = co_await rows.look(tx, claim);
+    const std::string holder = seen.holder ? seen.holder->clerk_id : "";
+    const auto decision = directory::decide(claim, seen, answer_of(claim.clerk_id, claim, known),
+                                            answer_of(holder, claim, known), clerk_ != nullptr);
+    switch (decision.step) {
+        case EmailStep::apply:
+            co_return Verdict{};
+        case EmailStep::ask_claimant:
+            co_return Verdict{Kind::ask, claim.clerk_id, {}};
+        case EmailStep::ask_holder:
+            co_return Verdict{Kind::ask, holder, {}};
+        case EmailStep::wait:
+            co_return Verdict{Kind::wait, {}, decision.reason};
+        case EmailStep::refuse:
+            co_return Verdict{Kind::refuse, {}, decision.reason};
+        case EmailStep::overtaken:
+            co_await rows.ask_again(tx, claim.clerk_id);
+            co_return Verdict{Kind::overtaken, {}, {}};
+        case EmailStep::release:
+        case EmailStep::hand_over:
+        case EmailStep::delete_holder:
+        case EmailStep::adopt:
+            break;
+    }
+    co_await rows.lock(tx, claim.clerk_id, holder);
+    if (co_await rows.look(tx, claim) != seen) co_return Verdict{Kind::again, {}, {}};
+    co_return co_await act(tx, claim, decision.step, *seen.holder, known);
+}
+
+Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::act(
+    pg::Transaction& tx, const directory::EmailClaim& claim, EmailStep step,
+    const directory::EmailHolder& holder, Known& known) {
+    directory::EmailRows& rows = directory_.emails();
+    if (step == EmailStep::delete_holder) {
+        const directory::Read gone =
+            read_of(known.find(holder.clerk_id)->second, holder.clerk_id, directory_.columns());
+        const auto applied = co_await directory_.apply(tx, {&gone, 1});
+        if (!applied) co_return std::unexpected(applied.error());
+        // Something of the holder was learned after Clerk was asked: ask once more.
+        if (applied->front().outcome == directory::Outcome::tie) {
+            known.erase(holder.clerk_id);
+            co_return Verdict{Kind::again, {}, {}};
+        }
+        co_return Verdict{};
+    }
+    if (step == EmailStep::adopt) {
+        const auto adopted = co_await rows.adopt(tx, holder, claim.clerk_id);
+        if (!adopted) co_return std::unexpected(adopted.error());
+        co_return Verdict{*adopted ? Kind::clear : Kind::again, {}, {}};
+    }
+    const auto released = co_await rows.release(tx, holder);
+    if (!released) co_return std::unexpected(released.error());
+    if (step == EmailStep::hand_over) co_await rows.ask_again(tx, holder.clerk_id);
+    co_return Verdict{};
+}
+
+Task<> EmailConflicts::ask(const std::string& whom, Known& known) {
+    ensure(clerk_ != nullptr, "Clerk asked without a key");
+    known[whom] = co_await ask_clerk(pool_, *clerk_, whom);
+}
+
+}  // namespace rollcall::sync

@@ -1,0 +1,249 @@
+// Two users, one address: every way out, and none that lasts for ever.
+#include "sync_fixture.hpp"
+
+namespace rollcall::sync {
+namespace {
+
+using directory::Told;
+
+class EmailConflict : public SyncTest {
+protected:
+    // user_a has x@example.com in the table; user_b's event wants it. Returns that job.
+    std::string clash() {
+        tell({.clerk_id = "user_a", .version = 1000, .email = "x@example.com"});
+        return enqueue({.clerk_id = "user_b", .version = 2000, .email = "x@example.com"});
+    }
+    // A row that the application made, without a Clerk id.
+    std::string orphan(std::string_view clerk_id = "NULL") {
+        return sql(
+            fmt::format(R"(INSERT INTO users (clerk_id, email, name, "updatedAt", preferences)
+            VALUES ({}, 'x@example.com', 'Local', now(), '{{"theme": "dark"}}') RETURNING id)",
+                        clerk_id));
+    }
+};
+
+TEST_F(EmailConflict, ADeletedHolderGivesTheAddressUp) {
+    tell({.clerk_id = "user_a", .version = 1000, .email = "x@example.com"});
+    // As another program's soft deletion leaves it.
+    sql("UPDATE users SET deleted_at = now()");
+    enqueue({.clerk_id = "user_b", .version = 2000, .email = "x@example.com"});
+    EXPECT_EQ(work(), 1);
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
+    EXPECT_TRUE(clerk.asked.empty());
+}
+
+TEST_F(EmailConflict, ADeletedAndRecreatedUserTakesTheAddressAtOnce) {
+    tell({.clerk_id = "user_a", .version = 1000, .email = "x@example.com"});
+    enqueue({.clerk_id = "user_a", .version = 2000, .deletion = true});
+    work();
+    enqueue({.clerk_id = "user_b", .version = 3000, .email = "x@example.com"});
+    work();
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+    EXPECT_TRUE(clerk.asked.empty());
+}
+
+TEST_F(EmailConflict, AHolderThatClerkDoesNotKnowIsDeleted) {
+    const std::string job = clash();
+    clerk.has("user_b", 2000, "x@example.com");
+    work();
+    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+    EXPECT_EQ(clerk.asked["user_a"], 2);  // a 404 counts when it is said twice
+    EXPECT_EQ(job_state(job), "COMPLETED 1 -");
+    EXPECT_EQ(sql("SELECT deleted_at IS NOT NULL FROM rollcall.ledger WHERE clerk_id = 'user_a'"),
+              "t");
+}
+
+TEST_F(EmailConflict, AHolderThatHasMovedOnHandsTheAddressOver) {
+    clash();
+    clerk.has("user_a", 1500, "new@example.com");
+    work();
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+    EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
+    EXPECT_EQ(refresh_all(), 1);
+    EXPECT_EQ(row("user_a"), "Ann|new@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, AHolderThatStillHasItMakesTheJobFailNamingBoth) {
+    const std::string job = clash();
+    clerk.has("user_a", 1000, "x@example.com");
+    work();
+    EXPECT_EQ(job_state(job),
+              "FAILED 1 E-mail conflict: user_b has the address of user_a; "
+              "Clerk says that user_a still has it");
+    EXPECT_EQ(sql("SELECT history -> -1 ->> 'status' FROM job_queue WHERE status = 'FAILED'"),
+              "FAILED");
+    EXPECT_EQ(row("user_b"), "");
+    EXPECT_EQ(row("user_a"), "Ann|x@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, AClaimantThatHasMovedOnIsReadAgain) {
+    const std::string job = clash();
+    clerk.has("user_a", 1000, "x@example.com");
+    clerk.has("user_b", 2500, "b@example.com");
+    work();
+    EXPECT_EQ(job_state(job), "COMPLETED 1 -");
+    EXPECT_EQ(refresh_all(), 1);
+    EXPECT_EQ(row("user_b"), "Ann|b@example.com|user|alive");
+    EXPECT_EQ(row("user_a"), "Ann|x@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, WhileClerkIsAwayTheJobWaitsAndBurnsNoAttempt) {
+    const std::string job = clash();
+    for (const bool throws : {true, false}) {
+        clerk.throws = throws;
+        clerk.away = !throws;
+        work();
+        EXPECT_EQ(job_state(job),
+                  "PENDING 0 E-mail conflict: user_b has the address of user_a; "
+                  "Clerk could not be asked who has it now");
+        EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status = 'PENDING' AND run_at > now()"),
+                  "1");
+        pass_time();
+    }
+    clerk.away = false;
+    clerk.has("user_a", 1500, "new@example.com");
+    work();
+    EXPECT_EQ(job_state(job), "COMPLETED 1 -");
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, WithoutAKeyTheJobEndsAsADeadLetter) {
+    retry.attempts_max = 3;
+    make(/*with_clerk=*/false);
+    const std::string job = clash();
+    for (int i = 1; i < 3; ++i) {
+        work();
+        EXPECT_THAT(job_state(job), testing::StartsWith(fmt::format("PENDING {} ", i)));
+        pass_time();
+    }
+    work();
+    EXPECT_EQ(job_state(job),
+              "FAILED 3 E-mail conflict: user_b has the address of user_a; "
+              "without a secret key Clerk cannot be asked who has it now");
+}
+
+TEST_F(EmailConflict, ARowWithoutAClerkIdIsAdoptedWhenTheAddressIsVerified) {
+    for (const char* clerk_id : {"NULL", "'NULL'"}) {
+        const std::string id = orphan(clerk_id);
+        const Told told{.clerk_id = "user_b", .version = 2000, .email = "x@example.com"};
+        keep_event(enqueue(told), told, /*verified=*/true);
+        work();
+        EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+        EXPECT_EQ(sql("SELECT id || ' ' || (preferences ->> 'theme') FROM users"), id + " dark");
+        EXPECT_EQ(sql("SELECT user_id FROM rollcall.ledger"), id);
+        EXPECT_TRUE(clerk.asked.empty());
+        sql("DELETE FROM users; DELETE FROM rollcall.ledger; DELETE FROM job_queue");
+    }
+}
+
+TEST_F(EmailConflict, AnUnverifiedAddressAdoptsNothing) {
+    const std::string id = orphan();
+    const Told told{.clerk_id = "user_b", .version = 2000, .email = "x@example.com"};
+    const std::string job = enqueue(told);
+    keep_event(job, told, /*verified=*/false);
+    work();
+    EXPECT_EQ(job_state(job), "FAILED 1 E-mail conflict: user_b has the address of row " + id +
+                                  ", which has no Clerk id; it is adopted only when Clerk has "
+                                  "verified the address");
+    EXPECT_EQ(sql("SELECT count(*) FROM users WHERE clerk_id IS NULL"), "1");
+}
+
+TEST_F(EmailConflict, WithoutTheEventClerkIsAskedWhetherTheAddressIsVerified) {
+    orphan();
+    const std::string job =
+        enqueue({.clerk_id = "user_b", .version = 2000, .email = "x@example.com"});
+    clerk.has("user_b", 2000, "x@example.com", /*verified=*/false);
+    work();
+    EXPECT_THAT(job_state(job), testing::StartsWith("FAILED 1 E-mail conflict"));
+    clerk.has("user_b", 2000, "x@example.com", /*verified=*/true);
+    sql(fmt::format("SELECT rollcall.retry_job('{}')", job));
+    pass_time();
+    work();
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, AUserWithARowAdoptsNoSecond) {
+    tell({.clerk_id = "user_b", .version = 1000, .email = "b@example.com"});
+    orphan();
+    const Told told{.clerk_id = "user_b", .version = 2000, .email = "x@example.com"};
+    const std::string job = enqueue(told);
+    keep_event(job, told, /*verified=*/true);
+    work();
+    EXPECT_THAT(job_state(job), testing::HasSubstr("it cannot be adopted, user_b has row"));
+    EXPECT_EQ(row("user_b"), "Ann|b@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, ASwapConverges) {
+    tell({.clerk_id = "user_a", .version = 1000, .email = "a@example.com"});
+    tell({.clerk_id = "user_b", .version = 1000, .email = "b@example.com"});
+    clerk.has("user_a", 2000, "b@example.com");
+    clerk.has("user_b", 2001, "a@example.com");
+    enqueue({.clerk_id = "user_a", .version = 2000, .email = "b@example.com"});
+    enqueue({.clerk_id = "user_b", .version = 2001, .email = "a@example.com"});
+    work();
+    refresh_all();
+    EXPECT_EQ(row("user_a"), "Ann|b@example.com|user|alive");
+    EXPECT_EQ(row("user_b"), "Ann|a@example.com|user|alive");
+    EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status <> 'COMPLETED'"), "0");
+}
+
+TEST_F(EmailConflict, ARingOfThreeConvergesByReadsAlone) {
+    for (const char* id : {"a", "b", "c"}) {
+        tell({.clerk_id = fmt::format("user_{}", id),
+              .version = 1000,
+              .email = fmt::format("{}@example.com", id)});
+    }
+    clerk.has("user_a", 2000, "b@example.com");
+    clerk.has("user_b", 2000, "c@example.com");
+    clerk.has("user_c", 2000, "a@example.com");
+    sql("INSERT INTO job_queue (job_type, subject) VALUES ('REFRESH_USER', 'user_a')");
+    refresh_all();
+    EXPECT_EQ(row("user_a"), "Ann|b@example.com|user|alive");
+    EXPECT_EQ(row("user_b"), "Ann|c@example.com|user|alive");
+    EXPECT_EQ(row("user_c"), "Ann|a@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, OneAddressClaimedTwiceInOneBatchIsSettled) {
+    enqueue({.clerk_id = "user_a", .version = 1000, .email = "x@example.com"});
+    enqueue({.clerk_id = "user_b", .version = 2000, .email = "x@example.com"});
+    clerk.has("user_b", 2000, "x@example.com");
+    work();
+    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+}
+
+TEST_F(EmailConflict, TheOthersOfTheBatchGoOn) {
+    clerk.away = true;
+    clash();
+    for (int i = 0; i < 20; ++i) enqueue({.clerk_id = fmt::format("user_{}", i)});
+    work();
+    EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status = 'COMPLETED'"), "21");
+    EXPECT_EQ(clerk.asked["user_a"], 1);
+}
+
+TEST_F(EmailConflict, AReasonNeverHoldsTheAddress) {
+    clash();
+    clerk.has("user_a", 1000, "x@example.com");
+    work();
+    EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE error LIKE '%example%' "
+                  "OR history::text LIKE '%example%'"),
+              "0");
+}
+
+TEST_F(EmailConflict, AnIdThatClerkCannotHaveIsNotTakenForADeletedUser) {
+    orphan("'legacy-7'");
+    const std::string job =
+        enqueue({.clerk_id = "user_b", .version = 2000, .email = "x@example.com"});
+    clerk.hook = [](const std::string&) {};
+    // The client refuses such an id before it asks.
+    clerk.users["legacy-7"] = {};
+    clerk.has("legacy-7", 1, "x@example.com");
+    work();
+    EXPECT_THAT(job_state(job), testing::StartsWith("FAILED 1 E-mail conflict: user_b has the "
+                                                    "address of legacy-7"));
+}
+
+}  // namespace
+}  // namespace rollcall::sync
