@@ -52,6 +52,18 @@ std::optional<std::string> full_name(std::string_view first, std::string_view la
     return name;
 }
 
+// Of a member that comes twice the last one, as everywhere.
+std::optional<std::string_view> text_member(const simdjson::dom::element& value,
+                                            std::string_view name) {
+    simdjson::dom::object object;
+    if (value.get_object().get(object) != simdjson::SUCCESS) return std::nullopt;
+    std::optional<std::string_view> text;
+    for (const auto& [key, member] : object) {
+        if (key == name) text = as_string(member);
+    }
+    return text;
+}
+
 struct EmailAddress {
     std::string_view id;
     std::string_view address;
@@ -66,9 +78,7 @@ EmailAddress read_email(const simdjson::dom::object& object) {
         } else if (key == "email_address") {
             email.address = as_string(value).value_or("");
         } else if (key == "verification") {
-            const auto status = value["status"];
-            email.verified = status.error() == simdjson::SUCCESS &&
-                             as_string(status.value_unsafe()) == "verified";
+            email.verified = text_member(value, "status") == "verified";
         }
     }
     return email;
@@ -90,10 +100,8 @@ void take_email(User& user, const simdjson::dom::element& list, std::string_view
 }
 
 std::optional<std::string> role_in(const simdjson::dom::element& metadata) {
-    const auto role = metadata["role"];
-    if (role.error() != simdjson::SUCCESS) return std::nullopt;
-    const auto text = as_string(role.value_unsafe());
-    return text ? text_of(*text) : std::nullopt;
+    const auto role = text_member(metadata, "role");
+    return role ? text_of(*role) : std::nullopt;
 }
 
 }  // namespace

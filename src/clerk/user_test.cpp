@@ -32,7 +32,8 @@ TEST(ParseUser, JoinsTheNames) {
 
 TEST(ParseUser, TakesThePrimaryAddressOnly) {
     const std::string list =
-        R"("email_addresses":[{"id":"a","email_address":"first@x.example","verification":{"status":"verified"}},)"
+        R"("email_addresses":[{"id":"a","email_address":"first@x.example",)"
+        R"("verification":{"status":"verified"}},)"
         R"({"id":"b","email_address":"Second@X.example","verification":{"status":"unverified"}},)"
         R"({"email_address":"none@x.example"}],)";
     EXPECT_EQ(user_of(list + R"("primary_email_address_id":"b")").email, "Second@X.example");
@@ -51,6 +52,8 @@ TEST(ParseUser, TakesTheRoleFromPublicMetadataOnly) {
     EXPECT_EQ(user_of(R"("role":"admin")").role, std::nullopt);
     EXPECT_EQ(user_of(R"("public_metadata":{"role":{"name":"admin"}})").role, std::nullopt);
     EXPECT_EQ(user_of(R"("public_metadata":null)").role, std::nullopt);
+    EXPECT_EQ(user_of(R"("public_metadata":{"role":"admin","role":"user"})").role, "user");
+    EXPECT_EQ(user_of(R"("public_metadata":{"role":"admin","role":1})").role, std::nullopt);
 }
 
 TEST(ParseUser, NeedsAUsableId) {
