@@ -1,0 +1,74 @@
+// The reader of events and users: whatever bytes come, what it takes from them can be stored, and
+// reading them twice gives the same.
+#include "base/json.hpp"
+#include "base/result.hpp"
+#include "clerk/event.hpp"
+#include "clerk/user_answer.hpp"
+#include "webhooks/event_job.hpp"
+
+#include <boost/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace {
+
+using namespace rollcall;
+
+constexpr std::int64_t latest_ms = 253'402'300'799'999;
+
+void check_text(const std::optional<std::string>& text) {
+    if (!text) return;
+    ensure(!text->empty() && text->find('\0') == std::string::npos, "text that a column takes");
+    ensure(is_utf8(*text), "text that is UTF-8");
+}
+
+void check_user(const clerk::User& user) {
+    ensure(!user.id.empty() && user.id.size() <= 255, "an id of sane length");
+    for (const auto& text :
+         {std::optional(user.id), user.email, user.name, user.role, user.external_id}) {
+        check_text(text);
+    }
+    ensure(user.email || !user.email_verified, "only an address can be verified");
+    for (const std::int64_t time : {user.created_at_ms, user.updated_at_ms}) {
+        ensure(time >= 0 && time <= latest_ms, "a time that a column takes");
+    }
+}
+
+void check_job(const webhooks::EventJob& job, std::string_view body) {
+    boost::json::error_code error;
+    const auto payload = boost::json::parse(job.payload, error);
+    ensure(!error && payload.is_object(), "the payload is a JSON object");
+    ensure(job.payload.find("\\u0000") == std::string::npos, "the payload is one for jsonb");
+    ensure(job.payload.find("\"retry_count\":0}") != std::string::npos, "the payload is whole");
+    ensure(job.error.empty() || !job.version, "what is kept for review changes nothing");
+    const std::string stored = webhooks::storable(std::string(body));
+    ensure(is_utf8(stored) && stored.find('\0') == std::string::npos, "the bytes can be stored");
+    ensure(!job.error.empty() || stored == body, "a usable event is stored as it is");
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    static clerk::EventParser parser;
+    static const webhooks::RoleRules roles;
+    const std::string_view body(reinterpret_cast<const char*>(data), size);
+
+    const clerk::Event event = parser.parse(body);
+    ensure(event.timestamp_ms >= 0, "a time that was");
+    if (const auto* user = std::get_if<clerk::User>(&event.data)) check_user(*user);
+    if (const auto* gone = std::get_if<clerk::UserDeleted>(&event.data)) check_text(gone->id);
+    const auto job = webhooks::job_of(event, SystemTime{}, roles);
+    if (job) check_job(*job, body);
+    const clerk::Event again = parser.parse(body);
+    ensure(again.type == event.type && again.data.index() == event.data.index(),
+           "once is as twice");
+
+    if (const auto user = clerk::parse_user(body)) check_user(*user);
+    for (const unsigned status : {200U, 401U, 404U, 429U}) {
+        const auto answer =
+            clerk::read_user_answer(http::Response::json(status, std::string(body)), "user_a");
+        ensure(answer || answer.error().message.size() < 400, "messages are short");
+        if (!answer) check_text(answer.error().message);
+    }
+    return 0;
+}
