@@ -205,18 +205,64 @@ $$;
 
 -- How many jobs of each kind are in each state; how many of the PENDING ones are due; since when
 -- the oldest is there; and how long those that were completed within a day took, from creation on.
+-- Reads the whole table: about half a second for each million jobs. queue_depth does not.
 CREATE FUNCTION rollcall.queue_stats()
 RETURNS TABLE (job_type text, status text, jobs bigint, due bigint, oldest_at timestamptz,
                average_seconds double precision)
-LANGUAGE sql STABLE SET search_path = '' ROWS 20 AS $$
+LANGUAGE sql STABLE SET search_path = '' SET jit = off ROWS 20 AS $$
     SELECT j.job_type, j.status, count(*),
            count(*) FILTER (WHERE j.status = 'PENDING' AND j.run_at <= now()),
            min(j.created_at),
-           avg(extract(epoch FROM j.processed_at - j.created_at)::double precision)
+           avg(date_part('epoch', j.processed_at - j.created_at))
                FILTER (WHERE j.status = 'COMPLETED' AND j.processed_at > now() - interval '1 day')
     FROM public.job_queue j
     GROUP BY j.job_type, j.status
     ORDER BY j.job_type, j.status
+$$;
+
+-- How much waits: jobs that are due, due later, running, waiting for their next attempt, and given
+-- up; and for how long the oldest due one has been due. Finished jobs are not looked at: partial
+-- indexes answer, which the planner cannot know to be small.
+CREATE FUNCTION rollcall.queue_depth()
+RETURNS TABLE (queue text, ready bigint, scheduled bigint, running bigint, retry bigint,
+               dead bigint, oldest_seconds double precision)
+LANGUAGE sql STABLE SET search_path = '' SET enable_seqscan = off SET jit = off ROWS 2 AS $$
+    WITH pending AS (
+        SELECT 'users' AS queue, true AS due, 0 AS tries, j.created_at AS since
+        FROM public.job_queue j
+        WHERE j.status = 'PENDING' AND j.run_at <= j.created_at
+          AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+        UNION ALL
+        SELECT 'users', j.run_at <= now(), j.attempts, j.run_at
+        FROM public.job_queue j
+        WHERE j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
+          AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+        UNION ALL
+        SELECT 'effects', j.run_at <= now(), j.attempts, j.run_at
+        FROM public.job_queue j
+        WHERE j.status = 'PENDING'
+          AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+    ), waiting AS (
+        SELECT p.queue, count(*) FILTER (WHERE p.due) AS ready,
+               count(*) FILTER (WHERE NOT p.due AND p.tries = 0) AS scheduled,
+               count(*) FILTER (WHERE NOT p.due AND p.tries > 0) AS retry,
+               date_part('epoch', now() - min(p.since) FILTER (WHERE p.due)) AS oldest_seconds
+        FROM pending p GROUP BY p.queue
+    ), others AS (
+        SELECT CASE WHEN j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+                    THEN 'users' ELSE 'effects' END AS queue,
+               count(*) FILTER (WHERE j.status = 'PROCESSING') AS running,
+               count(*) FILTER (WHERE j.status = 'FAILED') AS dead
+        FROM public.job_queue j
+        WHERE j.status IN ('PROCESSING', 'FAILED')
+        GROUP BY 1
+    )
+    SELECT q.queue, coalesce(w.ready, 0), coalesce(w.scheduled, 0), coalesce(o.running, 0),
+           coalesce(w.retry, 0), coalesce(o.dead, 0), coalesce(w.oldest_seconds, 0)
+    FROM (VALUES ('users'), ('effects')) AS q (queue)
+    LEFT JOIN waiting w ON w.queue = q.queue
+    LEFT JOIN others o ON o.queue = q.queue
+    ORDER BY q.queue DESC
 $$;
 
 -- The oldest thousand jobs that ought to have moved on: PROCESSING, or due and not taken, for
@@ -224,7 +270,7 @@ $$;
 CREATE FUNCTION rollcall.stuck_jobs(older_than interval DEFAULT '1 hour')
 RETURNS TABLE (id uuid, job_type text, status text, attempts integer, since timestamptz,
                worker text, reason text)
-LANGUAGE sql STABLE SET search_path = '' ROWS 100 AS $$
+LANGUAGE sql STABLE SET search_path = '' SET enable_seqscan = off SET jit = off ROWS 100 AS $$
     SELECT j.id, j.job_type, j.status, j.attempts, j.updated_at, j.leased_by,
            CASE WHEN j.lease_until IS NULL THEN 'PROCESSING without a lease'
                 WHEN j.lease_until < now() THEN 'its lease lapsed and it was not rescued'
@@ -265,7 +311,7 @@ BEGIN
         WHERE p.pronamespace = 'rollcall'::regnamespace
           AND p.proname IN ('rfc3339', 'add_transition', 'recorded_history', 'with_retry_count',
                             'job_history', 'enqueue', 'retry_job', 'retry_failed', 'cancel_job',
-                            'queue_stats', 'stuck_jobs')
+                            'queue_stats', 'queue_depth', 'stuck_jobs')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', what);
         FOR who IN SELECT rolname FROM pg_catalog.pg_roles

@@ -222,35 +222,9 @@ WITH seen AS MATERIALIZED (
 SELECT (SELECT count(*) FROM pruned) AS pruned, (SELECT count(*) FROM blanked) AS blanked
 
 -- name: depth
--- How much waits, for the metrics: partial indexes only, finished jobs are not looked at.
-SELECT 'users' AS queue,
-    count(*) FILTER (WHERE due) AS ready,
-    count(*) FILTER (WHERE NOT due AND tries = 0) AS scheduled,
-    0::bigint AS running,
-    count(*) FILTER (WHERE NOT due AND tries > 0) AS retry,
-    (SELECT count(*) FROM public.job_queue f WHERE f.status = 'FAILED'
-        AND f.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')) AS dead,
-    coalesce(extract(epoch FROM now() - min(since) FILTER (WHERE due)), 0) AS oldest_seconds
-FROM (
-    SELECT true AS due, 0 AS tries, j.created_at AS since FROM public.job_queue j
-    WHERE j.status = 'PENDING' AND j.run_at <= j.created_at
-      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
-    UNION ALL
-    SELECT j.run_at <= now(), j.attempts, j.run_at FROM public.job_queue j
-    WHERE j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
-      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
-) AS waiting
-UNION ALL
-SELECT 'effects',
-    count(*) FILTER (WHERE j.run_at <= now()),
-    count(*) FILTER (WHERE j.run_at > now() AND j.attempts = 0),
-    (SELECT count(*) FROM public.job_queue r WHERE r.status = 'PROCESSING'),
-    count(*) FILTER (WHERE j.run_at > now() AND j.attempts > 0),
-    (SELECT count(*) FROM public.job_queue f WHERE f.status = 'FAILED'
-        AND f.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')),
-    coalesce(extract(epoch FROM now() - min(j.run_at) FILTER (WHERE j.run_at <= now())), 0)
-FROM public.job_queue j
-WHERE j.status = 'PENDING' AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+-- How much waits, for the metrics.
+SELECT d.queue, d.ready, d.scheduled, d.running, d.retry, d.dead, d.oldest_seconds
+FROM rollcall.queue_depth() AS d
 
 -- name: lease_hold
 -- Takes a lease that is free or lapsed, or renews it for who holds it under the same fence.

@@ -210,6 +210,25 @@ Task<std::vector<QueueCount>> QueueAdmin::stats() {
     co_return counts;
 }
 
+Task<std::vector<QueueDepth>> QueueAdmin::depth() {
+    const pg::Rows rows = co_await pool_.execute(sql::depth);
+    std::vector<QueueDepth> queues;
+    for (int row = 0; row < rows.size(); ++row) {
+        const auto count = [&](std::string_view name) {
+            return rows.bigint(row, rows.column(name));
+        };
+        queues.push_back(
+            {.queue = std::string(rows.text(row, rows.column("queue"))),
+             .ready = count("ready"),
+             .scheduled = count("scheduled"),
+             .running = count("running"),
+             .retry = count("retry"),
+             .dead = count("dead"),
+             .oldest_ready_age_seconds = rows.number(row, rows.column("oldest_seconds"))});
+    }
+    co_return queues;
+}
+
 Task<std::vector<StuckJob>> QueueAdmin::stuck(std::chrono::seconds older_than) {
     pg::Params params;
     params.bigint(older_than.count());

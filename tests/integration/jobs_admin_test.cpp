@@ -257,6 +257,21 @@ TEST_F(AdminTest, StatsCountByKindAndStatus) {
     EXPECT_FALSE(counts[1].average_seconds);
 }
 
+TEST_F(AdminTest, DepthCountsWhatIsNotFinished) {
+    add("USER_CREATED");
+    add("A", 1, "now() + interval '1 hour'");
+    made("FAILED", "1 minute");
+    made("COMPLETED", "1 minute");
+    const auto depth = run(admin.depth());
+    ASSERT_EQ(depth.size(), 2U);
+    EXPECT_EQ(depth[0].queue, "users");
+    EXPECT_EQ(depth[0].ready, 1);
+    EXPECT_EQ(depth[0].dead, 1);
+    EXPECT_EQ(depth[1].queue, "effects");
+    EXPECT_EQ(depth[1].scheduled, 1);
+    EXPECT_EQ(depth[1].oldest_ready_age_seconds, 0);
+}
+
 TEST_F(AdminTest, StuckNamesTheReason) {
     const auto running = add("A");
     claim();
@@ -306,13 +321,13 @@ TEST_F(SqlFunctions, NobodyElseMayCallThem) {
     const auto names = sql(
         "SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p "
         "WHERE p.pronamespace = 'rollcall'::regnamespace AND p.proname = ANY('{enqueue,retry_job,"
-        "retry_failed,cancel_job,queue_stats,stuck_jobs,job_history,add_transition,"
+        "retry_failed,cancel_job,queue_stats,queue_depth,stuck_jobs,job_history,add_transition,"
         "recorded_history,with_retry_count,rfc3339}') AND p.proacl IS NOT NULL "
         "AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0) "
         "AND p.proconfig::text LIKE '%search_path%' AND NOT p.prosecdef");
     EXPECT_EQ(names,
-              "add_transition cancel_job enqueue job_history queue_stats recorded_history "
-              "retry_failed retry_job rfc3339 stuck_jobs with_retry_count");
+              "add_transition cancel_job enqueue job_history queue_depth queue_stats "
+              "recorded_history retry_failed retry_job rfc3339 stuck_jobs with_retry_count");
 }
 
 TEST_F(SqlFunctions, TheServerSideRoleMayAndTheClientsMayNot) {

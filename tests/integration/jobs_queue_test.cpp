@@ -290,6 +290,29 @@ TEST_F(Claim, PassesRowsThatAnotherTransactionHolds) {
     EXPECT_EQ(claim().at(0).id, held);
 }
 
+TEST_F(Claim, IsRightBesideASnapshotThatIsHeldOpen) {
+    const pg::Statement isolation{"test_isolation",
+                                  "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"};
+    const pg::Statement look{"test_look", "SELECT count(*) FROM public.job_queue"};
+    auto snapshot = run(pool.begin());
+    run(snapshot.execute(isolation));
+    run(snapshot.execute(look));
+    sql("SELECT rollcall.enqueue('A', '{}', n % 2) FROM generate_series(1, 500) n");
+    std::vector<std::string> order;
+    for (auto jobs = claim(40); !jobs.empty(); jobs = claim(40)) {
+        for (const auto& job : jobs) {
+            order.push_back(job.id);
+            ASSERT_TRUE(run(queue.complete(job, "{}")));
+        }
+    }
+    EXPECT_EQ(run(snapshot.execute(look)).text(0, 0), "0");
+    run(snapshot.commit());
+    EXPECT_EQ(order.size(), 500U);
+    EXPECT_EQ(std::set<std::string>(order.begin(), order.end()).size(), 500U);
+    EXPECT_EQ(column(order[0], "priority"), "1");
+    EXPECT_EQ(column(order[499], "priority"), "0");
+}
+
 class End : public JobsTest {
 protected:
     std::string id = add("A");
