@@ -91,23 +91,25 @@ private:
 
     void read_log() {
         const std::string level = settings_.text("log.level");
-        if (level == "debug")
+        if (level == "debug") {
             config_.log_level = log::Level::debug;
-        else if (level == "info")
+        } else if (level == "info") {
             config_.log_level = log::Level::info;
-        else if (level == "warn")
+        } else if (level == "warn") {
             config_.log_level = log::Level::warn;
-        else if (level == "error")
+        } else if (level == "error") {
             config_.log_level = log::Level::error;
-        else
+        } else {
             refuse("log.level", "must be debug, info, warn or error");
+        }
         const std::string format = settings_.text("log.format");
-        if (format == "json")
+        if (format == "json") {
             config_.log_format = log::Format::json;
-        else if (format == "text")
+        } else if (format == "text") {
             config_.log_format = log::Format::text;
-        else if (format != "automatic")
+        } else if (format != "automatic") {
             refuse("log.format", "must be automatic, json or text");
+        }
     }
 
     void read_database(const Needs& needs) {
