@@ -284,7 +284,7 @@ WITH told AS MATERIALIZED (
     {{delete_users}}
 )
 UPDATE rollcall.ledger l
-SET user_id = u.id
+SET user_id = u.{{id}}
 FROM told t JOIN {{users}} u ON u.{{clerk_id}} = {{told_clerk_id}}
 WHERE l.clerk_id = t.clerk_id AND l.user_id <> u.{{id}}
 

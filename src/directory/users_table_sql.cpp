@@ -46,14 +46,19 @@ std::vector<std::string> column_definitions(const UsersTableFacts& facts, const 
     add(columns.name, "text NULL");
     add(columns.role,
         role_type + " NOT NULL DEFAULT " + quote_literal(columns.default_role) + "::" + role_type);
-    for (const std::string& name : columns.created_at) {
-        add(name, camel_case(name)
-                      ? "timestamp without time zone NOT NULL DEFAULT CURRENT_TIMESTAMP"
-                      : "timestamp with time zone NULL DEFAULT now()");
-    }
-    for (const std::string& name : columns.updated_at) {
-        add(name, camel_case(name) ? "timestamp without time zone NOT NULL"
-                                   : "timestamp with time zone NULL DEFAULT now()");
+    const std::size_t times = std::max(columns.created_at.size(), columns.updated_at.size());
+    for (std::size_t i = 0; i < times; ++i) {
+        if (i < columns.created_at.size()) {
+            add(columns.created_at[i],
+                camel_case(columns.created_at[i])
+                    ? "timestamp without time zone NOT NULL DEFAULT CURRENT_TIMESTAMP"
+                    : "timestamp with time zone NULL DEFAULT now()");
+        }
+        if (i < columns.updated_at.size()) {
+            add(columns.updated_at[i], camel_case(columns.updated_at[i])
+                                           ? "timestamp without time zone NOT NULL"
+                                           : "timestamp with time zone NULL DEFAULT now()");
+        }
     }
     add("preferences", "jsonb DEFAULT " + quote_literal(preferences_default) + "::jsonb");
     add("medical_profile", "jsonb DEFAULT " + quote_literal(medical_profile_default) + "::jsonb");
