@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "pg/cancel.hpp"
 
+#include <fcntl.h>
 #include <libpq-fe.h>
 #include <openssl/ssl.h>
 #include <sys/socket.h>
@@ -32,8 +33,10 @@ void Arguments::assign(const Params& params) {
 
 Connection::Connection(Executor executor, pg_conn* established, std::chrono::milliseconds timeout)
     : conn_(established), stream_(executor), timer_(executor), timeout_(timeout) {
+    // A descriptor of our own: libpq closes its one when the connection is lost, and the number
+    // may be another socket's by the time that we take it out of the event loop.
     boost::system::error_code error;
-    stream_.assign(PQsocket(conn_), error);
+    stream_.assign(fcntl(PQsocket(conn_), F_DUPFD_CLOEXEC, 0), error);
     tls_ = PQsslInUse(conn_) != 0;
     spent_ = error || PQsetnonblocking(conn_, 1) != 0 || PQenterPipelineMode(conn_) != 1;
 }
@@ -45,7 +48,8 @@ Connection::~Connection() {
 
 void Connection::close() {
     timer_.cancel();
-    if (stream_.is_open()) stream_.release();  // libpq closes it
+    boost::system::error_code ignored;
+    stream_.close(ignored);
     if (conn_ != nullptr) PQfinish(std::exchange(conn_, nullptr));
 }
 
@@ -150,7 +154,10 @@ void Connection::accept(pg_result* result) {
             note(refusal(result, label));
             return;
         default:  // COPY, which nothing here speaks
-            note(unavailable(std::string(label) + ": COPY is not supported", "0A000"));
+            note({.kind = Failure::Kind::refused,
+                  .message = std::string(label) + ": COPY is not supported",
+                  .sqlstate = "0A000",
+                  .connection_spent = true});
             return;
     }
 }

@@ -128,6 +128,8 @@ std::string flatten(std::string_view libpq_message) {
     return line;
 }
 
-void rethrow(const SqlError& error) { throw error; }
+void rethrow(const SqlError& error) {
+    throw error;
+}
 
 }  // namespace rollcall::pg

@@ -159,7 +159,7 @@ Task<Outcome<Lease>> Pool::State::wait() {
         co_return Lease(waiting.pool, std::exchange(waiter.connection, nullptr));
     }
     if (waiter.failure) co_return std::unexpected(std::move(*waiter.failure));
-    metrics.timeouts.Increment();
+    if (!error) metrics.timeouts.Increment();
     co_return std::unexpected(gave_up_waiting(error.failed()));
 }
 

@@ -17,6 +17,11 @@ constexpr Statement insert{"insert_t", "INSERT INTO t VALUES ($1, $2)"};
 
 class PgChaos : public PgTest, public testing::WithParamInterface<std::uint64_t> {
 protected:
+    // Of its own: the proxy must know its socket.
+    static test::Postgres& server() {
+        static test::Postgres own;
+        return own;
+    }
     DatabaseConfig config() const {
         DatabaseConfig config = db.config();
         config.url = Secret("postgresql://postgres@127.0.0.1:" + std::to_string(proxy.port()) +
@@ -38,8 +43,8 @@ protected:
     Task<> trouble();
 
     const log::Capture quiet;
-    test::Database db;
-    test::FaultProxy proxy{db.server().socket_path()};
+    test::Database db{server()};
+    test::FaultProxy proxy{server().socket_path()};
     Pool pool{io.get_executor(), "main", 4, config(), metrics};
     Random random{GetParam()};
     std::int64_t groups = 0;
@@ -139,7 +144,7 @@ TEST_P(PgChaos, EndsWell) {
     db.sql("CREATE TABLE t (grp bigint, part bigint, filler text)");
     for (int i = 0; i < 30; ++i) spawn(io.get_executor(), "caller", caller());
     spawn(io.get_executor(), "trouble", trouble());
-    ASSERT_TRUE(until([&] { return acknowledged.size() > 2'000; }, 60s));
+    ASSERT_TRUE(until([&] { return acknowledged.size() > 1'000; }, 60s));
     stop = true;
     ASSERT_TRUE(until([&] { return running == 0; }));
     ASSERT_TRUE(until([&] { return run(pool.healthy(0ms)); }));

@@ -14,6 +14,11 @@ using testing::HasSubstr;
 
 class PgConnect : public PgTest {
 protected:
+    // Of its own: where it listens must be known.
+    static test::Postgres& plain_server() {
+        static test::Postgres own;
+        return own;
+    }
     // What the server says to `text` over a connection by `url`; "away: …" when there is none.
     std::string ask(const std::string& url, std::string_view text = "SELECT current_database()",
                     std::chrono::milliseconds connect_timeout = 10s) {
@@ -30,7 +35,7 @@ protected:
     [[nodiscard]] std::string port() const { return std::to_string(db.server().port()); }
 
     const log::Capture quiet;
-    test::Database db;
+    test::Database db{plain_server()};
 };
 
 class Environment {

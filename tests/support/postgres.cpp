@@ -15,7 +15,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -38,16 +37,35 @@ void give(const fs::path& path, const Account& account) {
     }
 }
 
-// Those of test programs that were killed.
+class FileLock {
+public:
+    // Waits for the lock, or does without when it must not wait.
+    FileLock(const fs::path& path, bool wait)
+        : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)),
+          held_(fd_ >= 0 && flock(fd_, wait ? LOCK_EX : LOCK_EX | LOCK_NB) == 0) {}
+    ~FileLock() {
+        if (fd_ >= 0) close(fd_);
+    }
+    FileLock(const FileLock&) = delete;
+    FileLock& operator=(const FileLock&) = delete;
+
+    [[nodiscard]] bool held() const { return held_; }
+
+private:
+    int fd_;
+    bool held_;
+};
+
+// Those of test programs that were killed: nobody holds the lock any more.
 void remove_stale_directories() {
     std::error_code error;
     for (fs::directory_iterator it("/tmp", error), end; !error && it != end; it.increment(error)) {
-        const std::string name = it->path().filename().string();
-        if (!name.starts_with(prefix)) continue;
-        pid_t owner = 0;
-        std::from_chars(name.data() + prefix.size(), name.data() + name.size(), owner);
-        if (owner <= 0 || kill(owner, 0) == 0 || errno != ESRCH) continue;
+        const fs::path lock = it->path() / "owner.lock";
         std::error_code ignored;
+        if (!it->path().filename().string().starts_with(prefix) || !fs::exists(lock, ignored) ||
+            !FileLock(lock, /*wait=*/false).held()) {
+            continue;
+        }
         fs::remove_all(it->path(), ignored);
     }
 }
@@ -65,29 +83,14 @@ int free_port() {
     return ntohs(address.sin_port);
 }
 
-class FileLock {
-public:
-    explicit FileLock(const fs::path& path)
-        : fd_(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600)) {
-        if (fd_ < 0 || flock(fd_, LOCK_EX) != 0) {
-            throw std::runtime_error("cannot lock " + path.string());
-        }
-    }
-    ~FileLock() { close(fd_); }
-    FileLock(const FileLock&) = delete;
-    FileLock& operator=(const FileLock&) = delete;
-
-private:
-    int fd_;
-};
-
 // A fresh cluster takes most of a second to make and a tenth of one to copy.
 fs::path cluster_template(const Account& account, const fs::path& log) {
     const fs::path binaries = postgres_binaries();
     std::string version = binaries.string();
     std::ranges::replace(version, '/', '_');
     const std::string base = "/tmp/rollcall-pgdata-" + std::to_string(geteuid());
-    const FileLock lock(base + ".lock");
+    const FileLock lock(base + ".lock", /*wait=*/true);
+    if (!lock.held()) throw std::runtime_error("cannot lock " + base + ".lock");
     const fs::path ready = base + version;
     struct stat info{};
     if (lstat(ready.c_str(), &info) == 0) {
@@ -104,6 +107,14 @@ fs::path cluster_template(const Account& account, const fs::path& log) {
     fs::rename(making, ready);
     return ready;
 }
+
+}  // namespace
+
+struct Postgres::Owner : FileLock {
+    using FileLock::FileLock;
+};
+
+namespace {
 
 struct Finish {
     void operator()(PGconn* connection) const { PQfinish(connection); }
@@ -153,6 +164,7 @@ Postgres::Postgres(Options options) : options_(std::move(options)) {
     if (mkdtemp(name.data()) == nullptr) throw std::runtime_error("cannot make " + name);
     directory_ = name;
     const Account account = server_account();
+    owner_ = std::make_unique<Owner>(directory_ / "owner.lock", /*wait=*/true);
     fs::permissions(directory_, fs::perms(0755));
     give(directory_, account);
     create_cluster();

@@ -52,6 +52,7 @@ public:
 
 private:
     struct External {};
+    struct Owner;
     explicit Postgres(External external);
     void create_cluster();
     void make_certificates() const;
@@ -60,7 +61,8 @@ private:
 
     Options options_;
     std::filesystem::path directory_;
-    std::string external_;  // conninfo
+    std::unique_ptr<Owner> owner_;  // says that the directory is in use
+    std::string external_;          // conninfo
     std::string template_;
     int port_ = 0;
     pid_t pid_ = 0;
