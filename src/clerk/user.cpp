@@ -22,6 +22,9 @@ std::optional<std::string> text_of(std::string_view text) {
     return kept;
 }
 
+// Longer ones no mail system takes, and no index of PostgreSQL (at most 2,704 bytes a row) either.
+constexpr std::size_t email_bytes_max = 1000;
+
 // What ECMAScript's trim() takes away: Clerk's own pages trim by it.
 constexpr std::array<std::string_view, 25> spaces{
     " ",      "\t",     "\n",     "\v",     "\f",     "\r",     "\u00A0", "\u1680", "\u2000",
@@ -93,7 +96,7 @@ void take_email(User& user, const simdjson::dom::element& list, std::string_view
         if (item.get_object().get(object) != simdjson::SUCCESS) continue;
         const EmailAddress email = read_email(object);
         if (email.id != primary) continue;
-        user.email = text_of(email.address);
+        if (email.address.size() <= email_bytes_max) user.email = text_of(email.address);
         user.email_verified = user.email && email.verified;
         return;
     }

@@ -45,6 +45,17 @@ TEST(ParseUser, TakesThePrimaryAddressOnly) {
     EXPECT_EQ(user_of(R"("primary_email_address_id":"a")").email, std::nullopt);
 }
 
+TEST(ParseUser, AnAddressThatNoIndexHoldsIsNone) {
+    const auto email_of = [](std::size_t size) {
+        return user_of(R"("primary_email_address_id":"a","email_addresses":[{"id":"a",)"
+                       R"("verification":{"status":"verified"},"email_address":")" +
+                       std::string(size, 'x') + R"("}])");
+    };
+    EXPECT_EQ(email_of(1000).email, std::string(1000, 'x'));
+    EXPECT_EQ(email_of(1001).email, std::nullopt);
+    EXPECT_FALSE(email_of(1001).email_verified);
+}
+
 TEST(ParseUser, TakesTheRoleFromPublicMetadataOnly) {
     EXPECT_EQ(user_of(R"("public_metadata":{"role":"admin"})").role, "admin");
     EXPECT_EQ(user_of(R"("unsafe_metadata":{"role":"admin"})").role, std::nullopt);

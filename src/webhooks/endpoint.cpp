@@ -225,8 +225,10 @@ Task<http::Response> Endpoint::State::take(http::Request& request, const Deliver
     receipt.ended(stored->duplicate    ? Outcome::duplicate
                   : stored->for_review ? Outcome::malformed
                                        : Outcome::enqueued);
-    const std::chrono::duration<double> lag = to.clock.now() - verified.sent_at;
-    metrics.stored_after(type_label(event.type), lag.count());
+    if (!stored->duplicate) {
+        const std::chrono::duration<double> lag = to.clock.now() - verified.sent_at;
+        metrics.stored_after(type_label(event.type), lag.count());
+    }
     if (log::enabled(log::Level::debug)) {
         log::debug("webhook_accepted",
                    {{"svix_id", headers.id},
