@@ -201,6 +201,7 @@ Task<> Worker::State::keep_leases() {
 
 Task<> Worker::State::renew() {
     std::vector<Job> held;
+    held.reserve(running.size());
     for (const auto& [id, job] : running) held.push_back(job);
     for (const auto& id : co_await queue.renew(held, config.lease)) {
         if (running.contains(id)) log::info("job_lease_lost", {{"job_id", id}});

@@ -198,6 +198,16 @@ TEST_F(Claim, ByPriorityThenByAgeAndNeverBeforeItsTime) {
     EXPECT_EQ(status(later), "PENDING");
 }
 
+TEST_F(Claim, OneByOneInTheSameOrder) {
+    const auto second = add("A");
+    const auto third = add("A");
+    const auto first = add("A", 1, "now() - interval '1 hour'");
+    const auto last = add("A", 0, "now() - interval '2 hours'");
+    std::vector<std::string> order;
+    for (int i = 0; i < 4; ++i) order.push_back(claim(1).at(0).id);
+    EXPECT_EQ(order, (std::vector{first, second, third, last}));
+}
+
 TEST_F(Claim, FillsTheJobAndTheRow) {
     const auto id = add("A", 3, "now() - interval '5 seconds'");
     sql("UPDATE job_queue SET max_attempts = 4, event_id = 'e', original_event = 'bytes', "
