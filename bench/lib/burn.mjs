@@ -10,7 +10,8 @@ export async function fill(cluster, database, count) {
   });
   const outcome = await send({ ports: [service.port], seconds: 300, count });
   await service.stop();
-  return { first: clerkId(outcome.first), last: clerkId(outcome.first + count - 1), count };
+  const last = clerkId(outcome.first + count - 1);
+  return { first: clerkId(outcome.first), last, count: outcome.accepted };
 }
 
 // Jobs a second between the first and the last transaction: users.created_at is the start of the
@@ -24,7 +25,7 @@ export async function rateFromRows(cluster, database, { first, last, count }) {
            WHERE clerk_id BETWEEN $1 AND $2 GROUP BY created_at) AS transactions`,
     [first, last],
   );
-  if (rows !== count || !(seconds > 0)) {
+  if (rows < count || !(seconds > 0)) {
     throw new Error(`${database}: ${rows} of ${count} users are there`);
   }
   return (rows - final) / seconds;

@@ -9,6 +9,9 @@ export const userPrefix = 'user_2g7np7Hrk0SN6kj5';
 const userCreated = join(paths.bench, 'data/user_created.json');
 const customerCreated = join(paths.bench, 'data/customer_created.json');
 
+// A stalled disk may cost a service some 503; more of them, and the run measures something else.
+const leastAccepted = 0.99;
+
 let nextUser = 1;
 
 export function takeUsers(count) {
@@ -29,7 +32,6 @@ export async function send({
   count,
   rate = 0,
   stripe = false,
-  mustAccept = true,
 }) {
   const first = takeUsers(count);
   const answer = await runToEnd(
@@ -45,7 +47,7 @@ export async function send({
     ].map(String),
   );
   const outcome = { first, ...JSON.parse(answer) };
-  if (mustAccept && (outcome.accepted !== outcome.sent || outcome.accepted === 0)) {
+  if (outcome.accepted < outcome.sent * leastAccepted || outcome.accepted === 0) {
     throw new Error(`of ${outcome.sent} requests ${outcome.accepted} were accepted: ${answer}`);
   }
   return outcome;
