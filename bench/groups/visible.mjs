@@ -11,9 +11,7 @@ export async function visible({ cluster, rounds, lone, say }) {
   const measure = () => watch({ port: service.port, database: cluster.url(database), count: lone });
   await measure();
   const runs = await inTurn(rounds, { rollcall: measure }, (name, round, result) =>
-    say(
-      `round ${round + 1}: p50 ${result.visible.p50_ms} ms, p99 ${result.visible.p99_ms} ms`,
-    ),
+    say(`round ${round + 1}: p50 ${result.visible.p50_ms} ms, p99 ${result.visible.p99_ms} ms`),
   );
   await service.stop();
   const figure = (name, title, goal, part) => ({

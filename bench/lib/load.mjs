@@ -25,14 +25,7 @@ export function clerkId(user) {
 }
 
 // Requests are made beforehand (about 3.7 kB each), `count` of them: as many as could be used up.
-export async function send({
-  ports,
-  connections = 64,
-  seconds,
-  count,
-  rate = 0,
-  stripe = false,
-}) {
+export async function send({ ports, connections = 64, seconds, count, rate = 0, stripe = false }) {
   const first = takeUsers(count);
   const answer = await runToEnd(
     paths.load,
