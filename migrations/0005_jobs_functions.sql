@@ -20,10 +20,11 @@ RETURNS text LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
     SELECT to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
 $$;
 
--- `history` with one transition more. The newest 200 are kept.
+-- `history` with one transition more. The newest 200 are kept. The time is the clock's, not the
+-- transaction's: of two that waited for each other the second is the later one.
 CREATE FUNCTION rollcall.add_transition(
     history jsonb, status text, attempt integer DEFAULT NULL, error text DEFAULT NULL,
-    worker text DEFAULT NULL, at timestamptz DEFAULT now()
+    worker text DEFAULT NULL, at timestamptz DEFAULT clock_timestamp()
 ) RETURNS jsonb LANGUAGE sql STABLE SET search_path = '' AS $$
     SELECT CASE WHEN jsonb_typeof(history) <> 'array' THEN '[]'
                 WHEN jsonb_array_length(history) < 200 THEN history
@@ -144,8 +145,9 @@ CREATE FUNCTION rollcall.retry_job(job uuid)
 RETURNS boolean LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     UPDATE public.job_queue j
-    SET status = 'PENDING', attempts = 0, run_at = now(), updated_at = now(), processed_at = NULL,
-        error = NULL, result = NULL, leased_by = NULL, lease_until = NULL,
+    SET status = 'PENDING', attempts = 0, run_at = now(), updated_at = clock_timestamp(),
+        processed_at = NULL, error = NULL, result = NULL, leased_by = NULL,
+        lease_until = NULL,
         payload = rollcall.with_retry_count(j.payload, 0),
         history = rollcall.add_transition(rollcall.recorded_history(j), 'PENDING',
                                           error => 'retried on request')
@@ -173,8 +175,9 @@ BEGIN
         FOR UPDATE
     )
     UPDATE public.job_queue j
-    SET status = 'PENDING', attempts = 0, run_at = now(), updated_at = now(), processed_at = NULL,
-        error = NULL, result = NULL, leased_by = NULL, lease_until = NULL,
+    SET status = 'PENDING', attempts = 0, run_at = now(), updated_at = clock_timestamp(),
+        processed_at = NULL, error = NULL, result = NULL, leased_by = NULL,
+        lease_until = NULL,
         payload = rollcall.with_retry_count(j.payload, 0),
         history = rollcall.add_transition(rollcall.recorded_history(j), 'PENDING',
                                           error => 'retried on request')
@@ -194,7 +197,8 @@ CREATE FUNCTION rollcall.cancel_job(job uuid)
 RETURNS boolean LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
     UPDATE public.job_queue j
-    SET status = 'CANCELLED', fence = j.fence + 1, updated_at = now(), processed_at = now(),
+    SET status = 'CANCELLED', fence = j.fence + 1, updated_at = clock_timestamp(),
+        processed_at = clock_timestamp(),
         error = 'cancelled on request', leased_by = NULL, lease_until = NULL,
         history = rollcall.add_transition(rollcall.recorded_history(j), 'CANCELLED',
                                           nullif(j.attempts, 0), 'cancelled on request')

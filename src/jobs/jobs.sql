@@ -8,8 +8,8 @@ INSERT INTO public.job_queue (id, job_type, payload, status, priority, error, ev
     original_event, subject, version, banned, locked, clerk_created_at, processed_at, history)
 SELECT id, job_type, payload, status, priority, error, event_id, original_event, subject, version,
     banned, locked, clerk_created_at, CASE WHEN status = 'FAILED' THEN now() END,
-    CASE WHEN status = 'FAILED' THEN rollcall.add_transition('[]', status, error => error)
-         ELSE '[]' END
+    CASE WHEN status = 'FAILED'
+         THEN rollcall.add_transition('[]', status, error => error, at => now()) ELSE '[]' END
 FROM unnest($1::uuid[], $2::text[], $3::jsonb[], $4::text[], $5::integer[], $6::text[], $7::text[],
     $8::text[], $9::text[], $10::bigint[], $11::boolean[], $12::boolean[], $13::timestamptz[])
     AS j (id, job_type, payload, status, priority, error, event_id, original_event, subject,
