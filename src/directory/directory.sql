@@ -1,7 +1,7 @@
 -- The statements of src/directory. Those that touch the users table are templates: {{name}} stands
 -- for what apply_sql.cpp makes once at start from the configured names and the table as it is,
--- every identifier quoted; `rollcall config print` shows the result. docs/directory.md has the
--- rules.
+-- every identifier quoted; `rollcall config print --sql` shows the result. docs/directory.md has
+-- the rules.
 
 -- name: settings
 -- Goes before every apply, in the same transaction. One plan for all parameters, made for index
