@@ -38,7 +38,10 @@ void check_job(const webhooks::EventJob& job, std::string_view body) {
     boost::json::error_code error;
     const auto payload = boost::json::parse(job.payload, error);
     ensure(!error && payload.is_object(), "the payload is a JSON object");
-    ensure(job.payload.find("\\u0000") == std::string::npos, "the payload is one for jsonb");
+    for (const auto& member : payload.as_object()) {
+        const auto* text = member.value().if_string();
+        ensure(text == nullptr || text->find('\0') == std::string_view::npos, "one for jsonb");
+    }
     ensure(job.payload.find("\"retry_count\":0}") != std::string::npos, "the payload is whole");
     ensure(job.error.empty() || !job.version, "what is kept for review changes nothing");
     const std::string stored = webhooks::storable(std::string(body));

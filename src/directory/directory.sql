@@ -73,7 +73,9 @@ WITH claimed AS MATERIALIZED (
         nullif(payload ->> 'name', '') AS name,
         {{role_rule}} AS role,
         coalesce(banned, false) AS banned, coalesce(locked, false) AS locked
-    FROM claimed
+    -- Still one row a job; but the planner, which expects a single job of a table without
+    -- statistics, now expects many: it joins by hash instead of comparing every row with every other.
+    FROM claimed, generate_series(1, (SELECT 1))
 ), judged AS (
     SELECT c.*,
         CASE WHEN NOT deletion
@@ -165,7 +167,8 @@ SET status = CASE o.outcome WHEN 'conflict' THEN 'PENDING' WHEN 'unusable' THEN 
             coalesce(j.error, 'Unusable job: payload.clerk_id names no user'))
         ELSE j.history END
 FROM outcome o
-WHERE j.ctid = o.at AND j.id = o.id AND (SELECT done FROM settled) IS NOT NULL
+-- IS TRUE: by its place alone, never by a join that reads the whole queue.
+WHERE j.ctid = o.at AND (j.id = o.id) IS TRUE AND (SELECT done FROM settled) IS NOT NULL
 RETURNING o.outcome, o.job_type, o.clerk_id, o.version, j.attempts,
     date_part('epoch', greatest(o.created_at, o.run_at)) AS ready,
     CASE WHEN o.outcome = 'conflict' OR j.id = (SELECT id FROM last) THEN j.id END AS id,
