@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/clock.hpp"
+#include "http/token_bucket.hpp"
 
 #include <chrono>
 #include <cstddef>
@@ -12,11 +13,6 @@
 #include <unordered_map>
 
 namespace rollcall::http {
-
-struct RateLimit {
-    double per_second = 1;  // refill
-    double burst = 10;      // capacity
-};
 
 class RateLimiter {
 public:
@@ -30,15 +26,14 @@ public:
     [[nodiscard]] std::size_t size() const { return buckets_.size(); }
 
 private:
-    struct Bucket {
+    struct Entry {
         std::string key;
-        double tokens;
-        SteadyTime at;
+        TokenBucket bucket;
     };
     RateLimit limit_;
     std::size_t keys_max_;
-    std::list<Bucket> order_;  // most recently used first
-    std::unordered_map<std::string_view, std::list<Bucket>::iterator> buckets_;
+    std::list<Entry> order_;  // most recently used first
+    std::unordered_map<std::string_view, std::list<Entry>::iterator> buckets_;
 };
 
 // The key for an address: IPv4 whole, IPv6 by its /64, which one customer holds.
