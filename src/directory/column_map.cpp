@@ -90,6 +90,7 @@ Result<void> check(const ColumnMap& columns) {
     };
     for (const auto& name : columns.created_at) uses.emplace_back(name, "created_at");
     for (const auto& name : columns.updated_at) uses.emplace_back(name, "updated_at");
+    for (const auto& name : columns.writable) uses.emplace_back(name, "writable");
     std::set<std::string_view> seen;
     for (const auto& [name, what] : uses) {
         if (auto good = check_name(name, what); !good) return good;
@@ -103,6 +104,14 @@ Result<void> check(const ColumnMap& columns) {
                                    "\" is not one of the roles"));
     }
     return {};
+}
+
+std::vector<std::string_view> mirrored_columns(const ColumnMap& columns) {
+    std::vector<std::string_view> out{columns.id,   columns.clerk_id, columns.email,
+                                      columns.name, columns.role,     columns.deleted_at};
+    out.insert(out.end(), columns.created_at.begin(), columns.created_at.end());
+    out.insert(out.end(), columns.updated_at.begin(), columns.updated_at.end());
+    return out;
 }
 
 std::optional<DeleteMode> parse_delete_mode(std::string_view text) {

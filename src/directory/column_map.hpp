@@ -29,6 +29,8 @@ struct ColumnMap {
     std::vector<std::string> created_at{"createdAt", "created_at"};  // the row's birth
     std::vector<std::string> updated_at{"updatedAt", "updated_at"};  // the row's last change
     std::string deleted_at = "deleted_at";                           // of soft deletion
+    // The application's columns that a user may change in the own row, by row level security.
+    std::vector<std::string> writable{"preferences", "medical_profile"};
 
     std::vector<std::string> roles{"user", "admin"};  // what public_metadata.role may choose
     std::string default_role = "user";                // for everybody else
@@ -46,6 +48,9 @@ struct TableName {
 // Contradictions within the map: a required name is empty, a column has two uses, the default role
 // is not one of the roles, soft deletion without a column for it.
 [[nodiscard]] Result<void> check(const ColumnMap& columns);
+
+// Every column that rollcall reads or writes; the empty names of those not mirrored among them.
+[[nodiscard]] std::vector<std::string_view> mirrored_columns(const ColumnMap& columns);
 
 // "soft" or "hard".
 [[nodiscard]] std::optional<DeleteMode> parse_delete_mode(std::string_view text);

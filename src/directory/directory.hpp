@@ -71,8 +71,9 @@ struct AppliedRead {
 
 class Directory {
 public:
-    // Looks at the table and makes the statements. `bad_configuration` when the table is absent or
-    // cannot be used: the message says what to do.
+    // Looks at the table and makes the statements. `not_found` when `rollcall migrate` has still to
+    // make something, `bad_configuration` when the table is not as the settings say: the message
+    // says what to do.
     static Task<Result<std::unique_ptr<Directory>>> open(pg::Pool& pool, DirectoryConfig config);
     ~Directory();
     Directory(const Directory&) = delete;

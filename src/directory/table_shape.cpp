@@ -1,5 +1,7 @@
 #include "directory/table_shape.hpp"
 
+#include "base/nearest.hpp"
+
 #include <algorithm>
 #include <utility>
 
@@ -15,6 +17,11 @@ Error bad(std::string message) {
     return {ErrorCode::bad_configuration, std::move(message)};
 }
 
+// What migrate would make is not there.
+Error unmigrated(std::string message) {
+    return {ErrorCode::not_found, std::move(message)};
+}
+
 bool ends_with_citext(std::string_view type) {
     return type.ends_with(".citext");
 }
@@ -26,13 +33,43 @@ ShapeColumn shaped(const CatalogColumn& column) {
             .folds_case = ends_with_citext(column.base_type)};
 }
 
-// The column of that name, when it exists and rollcall may write it.
-Result<std::optional<ShapeColumn>> text_column(const Catalog& catalog, const std::string& name,
-                                               std::string_view what) {
-    const CatalogColumn* column = name.empty() ? nullptr : catalog.find(name);
-    if (column == nullptr) return std::optional<ShapeColumn>();
+// Of the columns that the settings do not name, the one that was probably meant: by its name, the
+// role's by its values too.
+std::optional<std::string> likely_column(const Catalog& catalog, const ColumnMap& columns,
+                                         const std::string& name, std::string_view use) {
+    const std::vector<std::string_view> known = mirrored_columns(columns);
+    std::vector<std::string> candidates;
+    for (const CatalogColumn& column : catalog.columns) {
+        if (std::ranges::find(known, column.name) != known.end()) continue;
+        if (use == "role" && is_role_enum(column, columns)) return column.name;
+        if (use == "id" ? column.base_type == uuid_type : column.text) {
+            candidates.push_back(column.name);
+        }
+    }
+    auto found = nearest(name, candidates);
+    return found ? found : nearest(use, candidates);
+}
+
+// A column that the settings name and the table does not have. `use` is the setting: role for
+// users.role_column.
+Error missing_column(const Catalog& catalog, const ColumnMap& columns, const std::string& name,
+                     std::string_view use) {
+    const auto likely = likely_column(catalog, columns, name, use);
+    const bool needed = use == "id" || use == "clerk_id";
+    return bad("table " + columns.table + " has no column " + name + ": " +
+               (likely ? "is it " + *likely + "? " : "") + "Set users." + std::string(use) +
+               "_column to the right one" + (needed ? "" : ", or to \"\" to do without") +
+               ", or add the column");
+}
+
+// The column of that name, which rollcall writes; nothing where it is not mirrored.
+Result<std::optional<ShapeColumn>> text_column(const Catalog& catalog, const ColumnMap& columns,
+                                               const std::string& name, std::string_view use) {
+    if (name.empty()) return std::optional<ShapeColumn>();
+    const CatalogColumn* column = catalog.find(name);
+    if (column == nullptr) return std::unexpected(missing_column(catalog, columns, name, use));
     if (!column->text || column->generated) {
-        return std::unexpected(bad("column " + name + " (" + std::string(what) + "): is " +
+        return std::unexpected(bad("column " + name + " (" + std::string(use) + "): is " +
                                    (column->generated ? "generated" : column->type) +
                                    ", rollcall writes text"));
     }
@@ -67,7 +104,7 @@ Result<std::vector<ShapeColumn>> time_columns(const Catalog& catalog,
 Result<std::optional<ShapeColumn>> role_column(const Catalog& catalog, const ColumnMap& columns) {
     const CatalogColumn* column = columns.role.empty() ? nullptr : catalog.find(columns.role);
     if (column == nullptr || column->labels.empty()) {
-        return text_column(catalog, columns.role, "role");
+        return text_column(catalog, columns, columns.role, "role");
     }
     for (const std::string& role : columns.roles) {
         if (std::ranges::find(column->labels, role) == column->labels.end()) {
@@ -106,16 +143,16 @@ EmailKey email_key(const Catalog& catalog, const std::string& email) {
 Result<void> check_relation(const Catalog& catalog, const ColumnMap& columns) {
     if (!catalog.exists) {
         return std::unexpected(
-            bad("table " + columns.table + " does not exist: run `rollcall migrate`"));
+            unmigrated("table " + columns.table + " does not exist: run `rollcall migrate`"));
     }
     if (catalog.kind != 'r') {
         return std::unexpected(bad(columns.table + " is not an ordinary table"));
     }
-    for (const std::string* name : {&columns.id, &columns.clerk_id}) {
-        if (catalog.find(*name) == nullptr) {
-            return std::unexpected(bad("table " + columns.table + " has no column " + *name +
-                                       ": name the right one in the settings, or add it"));
-        }
+    if (catalog.find(columns.id) == nullptr) {
+        return std::unexpected(missing_column(catalog, columns, columns.id, "id"));
+    }
+    if (catalog.find(columns.clerk_id) == nullptr) {
+        return std::unexpected(missing_column(catalog, columns, columns.clerk_id, "clerk_id"));
     }
     if (catalog.find(columns.id)->base_type != uuid_type) {
         return std::unexpected(bad("column " + columns.id + " of " + columns.table + " is " +
@@ -129,10 +166,7 @@ Result<void> check_relation(const Catalog& catalog, const ColumnMap& columns) {
 }
 
 void add_notes(TableShape& shape, const Catalog& catalog, const ColumnMap& columns) {
-    std::vector<std::string_view> known{columns.id,   columns.clerk_id, columns.email,
-                                        columns.name, columns.role,     columns.deleted_at};
-    known.insert(known.end(), columns.created_at.begin(), columns.created_at.end());
-    known.insert(known.end(), columns.updated_at.begin(), columns.updated_at.end());
+    const std::vector<std::string_view> known = mirrored_columns(columns);
     for (const CatalogColumn& column : catalog.columns) {
         const bool ours = std::ranges::find(known, column.name) != known.end();
         if (!ours && column.not_null && !column.has_default && !column.generated) {
@@ -173,6 +207,12 @@ std::string stray_predicate(const ColumnMap& columns) {
     return quote_identifier(columns.clerk_id) + " <> 'NULL'";
 }
 
+bool is_role_enum(const CatalogColumn& column, const ColumnMap& columns) {
+    return !column.labels.empty() && std::ranges::all_of(columns.roles, [&](const auto& role) {
+        return std::ranges::find(column.labels, role) != column.labels.end();
+    });
+}
+
 std::optional<std::string> clerk_id_key(const Catalog& catalog, const ColumnMap& columns) {
     std::optional<std::string> found;
     for (const CatalogIndex& index : catalog.indexes) {
@@ -197,10 +237,10 @@ Result<TableShape> shape_of(const Catalog& catalog, const ColumnMap& columns, bo
     shape.id = shaped(*catalog.find(columns.id));
     shape.clerk_id = shaped(*catalog.find(columns.clerk_id));
 
-    auto email = text_column(catalog, columns.email, "e-mail");
+    auto email = text_column(catalog, columns, columns.email, "email");
     if (!email) return std::unexpected(email.error());
     shape.email = std::move(*email);
-    auto name = text_column(catalog, columns.name, "name");
+    auto name = text_column(catalog, columns, columns.name, "name");
     if (!name) return std::unexpected(name.error());
     shape.name = std::move(*name);
     auto role = role_column(catalog, columns);
@@ -220,16 +260,16 @@ Result<TableShape> shape_of(const Catalog& catalog, const ColumnMap& columns, bo
             if (!time) return std::unexpected(time.error());
             shape.deleted_at = std::move(*time);
         } else if (!before_migrate) {
-            return std::unexpected(bad("table " + columns.table + " has no column " +
-                                       columns.deleted_at + ": run `rollcall migrate`"));
+            return std::unexpected(unmigrated("table " + columns.table + " has no column " +
+                                              columns.deleted_at + ": run `rollcall migrate`"));
         }
     }
     if (shape.email) shape.email_key = email_key(catalog, columns.email);
     if (auto key = clerk_id_key(catalog, columns)) {
         shape.clerk_id_predicate = std::move(*key);
     } else if (!before_migrate) {
-        return std::unexpected(bad("table " + columns.table + " has no unique index on " +
-                                   columns.clerk_id + ": run `rollcall migrate`"));
+        return std::unexpected(unmigrated("table " + columns.table + " has no unique index on " +
+                                          columns.clerk_id + ": run `rollcall migrate`"));
     }
     add_notes(shape, catalog, columns);
     return shape;

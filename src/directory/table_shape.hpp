@@ -56,12 +56,16 @@ struct TableShape {
 // The predicate of the unique index that `migrate` makes where rows share the stray text 'NULL'.
 [[nodiscard]] std::string stray_predicate(const ColumnMap& columns);
 
+// Whether the values of `column` are those of an enum that has all configured roles.
+[[nodiscard]] bool is_role_enum(const CatalogColumn& column, const ColumnMap& columns);
+
 // Whether an index of `catalog` makes the Clerk id unique; its predicate.
 [[nodiscard]] std::optional<std::string> clerk_id_key(const Catalog& catalog,
                                                       const ColumnMap& columns);
 
-// `bad_configuration` when the table cannot be used: says which column, and what to do. With
-// `before_migrate` what `rollcall migrate` adds may be missing.
+// `bad_configuration` when the table cannot be used as the settings say: names the column, what was
+// probably meant, and what to do. `not_found` when it lacks what `rollcall migrate` makes; with
+// `before_migrate` that may be missing.
 [[nodiscard]] Result<TableShape> shape_of(const Catalog& catalog, const ColumnMap& columns,
                                           bool before_migrate = false);
 
