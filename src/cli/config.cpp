@@ -205,6 +205,7 @@ void Reader::read_users() {
     users.created_at = settings_.list("users.created_at_columns");
     users.updated_at = settings_.list("users.updated_at_columns");
     users.deleted_at = settings_.text("users.deleted_at_column");
+    users.writable = settings_.list("users.writable_columns");
     users.roles = settings_.list("users.roles");
     users.default_role = settings_.text("users.default_role");
     const auto mode = directory::parse_delete_mode(settings_.text("users.delete"));

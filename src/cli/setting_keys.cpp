@@ -48,6 +48,7 @@ constexpr std::array keys{
     SettingKey{"users.created_at_columns", list, false, ""},
     SettingKey{"users.updated_at_columns", list, false, ""},
     SettingKey{"users.deleted_at_column", text, false, ""},
+    SettingKey{"users.writable_columns", list, false, ""},
     SettingKey{"users.roles", list, false, ""},
     SettingKey{"users.default_role", text, false, ""},
     SettingKey{"users.delete", text, false, ""},

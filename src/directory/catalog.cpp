@@ -57,6 +57,12 @@ Task<Catalog> read_catalog(pg::Transaction& tx, const TableName& table) {
     for (int row = 0; row < policies.size(); ++row) {
         catalog.policies.emplace_back(policies.text(row, 0));
     }
+    const pg::Rows grants = co_await tx.execute(sql::catalog_grants, name);
+    for (int row = 0; row < grants.size(); ++row) {
+        catalog.grants.push_back({.role = std::string(grants.text(row, 0)),
+                                  .privilege = std::string(grants.text(row, 1)),
+                                  .column = std::string(grants.text(row, 2))});
+    }
     co_return catalog;
 }
 

@@ -5,6 +5,7 @@
 #include "directory/column_map.hpp"
 #include "pg/pool.hpp"
 
+#include <compare>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,6 +32,15 @@ struct CatalogIndex {
     std::string predicate;          // "" when it covers all rows
 };
 
+// A privilege that somebody other than the owner has, on the table or on one of its columns.
+struct Grant {
+    std::string role;  // "public": everybody
+    std::string privilege;
+    std::string column;  // "" for the whole table
+
+    friend auto operator<=>(const Grant&, const Grant&) = default;
+};
+
 struct Catalog {
     bool exists = false;
     char kind = ' ';     // pg_class.relkind
@@ -39,6 +49,7 @@ struct Catalog {
     std::vector<CatalogColumn> columns;
     std::vector<CatalogIndex> indexes;
     std::vector<std::string> policies;
+    std::vector<Grant> grants;
 
     [[nodiscard]] const CatalogColumn* find(std::string_view column) const;
 };

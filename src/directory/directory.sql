@@ -74,7 +74,8 @@ WITH claimed AS MATERIALIZED (
         {{role_rule}} AS role,
         coalesce(banned, false) AS banned, coalesce(locked, false) AS locked
     -- Still one row a job; but the planner, which expects a single job of a table without
-    -- statistics, now expects many: it joins by hash instead of comparing every row with every other.
+    -- statistics, now expects many: it joins by hash instead of comparing every row with every
+    -- other.
     FROM claimed, generate_series(1, (SELECT 1))
 ), judged AS (
     SELECT c.*,
@@ -398,6 +399,20 @@ JOIN pg_catalog.pg_policy p ON p.polrelid = c.oid
 WHERE s.nspname = $1::text AND c.relname = $2::text
 ORDER BY p.polname
 
+-- name: catalog_grants
+SELECT CASE a.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(a.grantee)::text END AS role,
+    a.privilege_type, o.column_name
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace s ON s.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT '' AS column_name, c.relacl AS acl
+    UNION ALL
+    SELECT t.attname::text, t.attacl FROM pg_catalog.pg_attribute t
+    WHERE t.attrelid = c.oid AND NOT t.attisdropped
+) o
+CROSS JOIN LATERAL aclexplode(o.acl) a
+WHERE s.nspname = $1::text AND c.relname = $2::text AND a.grantee <> c.relowner
+
 -- name: surroundings
 SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text) AS schema_exists,
     EXISTS (SELECT FROM pg_catalog.pg_type t
@@ -406,6 +421,10 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text) AS 
     (SELECT count(*) = 2 FROM pg_catalog.pg_roles
      WHERE rolname IN ('anon', 'authenticated')) AS roles_exist,
     to_regprocedure('auth.jwt()') IS NOT NULL AS claims_exist,
+    NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
+                JOIN pg_catalog.pg_namespace n ON n.nspname = $1::text
+                WHERE r.rolname IN ('authenticated', 'service_role')
+                  AND NOT has_schema_privilege(r.oid, n.oid, 'USAGE')) AS schema_open,
     EXISTS (SELECT FROM pg_catalog.pg_class c
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = $1::text

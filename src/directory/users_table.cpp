@@ -26,9 +26,10 @@ Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table) {
     facts.enum_exists = rows.boolean(0, 1);
     facts.roles_exist = rows.boolean(0, 2);
     facts.claims_exist = rows.boolean(0, 3);
-    facts.names_taken = rows.boolean(0, 4);
-    facts.service_role_exists = rows.boolean(0, 5);
-    facts.made_by_rollcall = rows.boolean(0, 6);
+    facts.schema_open = rows.boolean(0, 4);
+    facts.names_taken = rows.boolean(0, 5);
+    facts.service_role_exists = rows.boolean(0, 6);
+    facts.made_by_rollcall = rows.boolean(0, 7);
     const pg::Rows labels = co_await tx.execute(sql::enum_labels, pg::Params().text(table.schema));
     for (int row = 0; row < labels.size(); ++row)
         facts.enum_labels.emplace_back(labels.text(row, 0));

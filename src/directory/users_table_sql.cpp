@@ -1,9 +1,9 @@
 #include "directory/users_table_sql.hpp"
 
+#include "directory/row_access.hpp"
 #include "directory/table_shape.hpp"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace rollcall::directory {
@@ -16,8 +16,6 @@ constexpr std::string_view preferences_default =
     R"({"displayUnit": "A1C", "reminderEnabled": false, "reminderFrequency": "DAILY", )"
     R"("theme": "system"})";
 constexpr std::string_view medical_profile_default = R"({"preferredUnit": "MGDL"})";
-// Changes when the policies do, so that migrate replaces its own old ones.
-constexpr std::string_view policy_mark = "made by rollcall, version 1";
 constexpr std::string_view table_mark = "users, mirrored from Clerk; made by rollcall";
 
 Error bad(std::string message) {
@@ -137,85 +135,6 @@ Result<void> add_adoption(std::vector<Step>& steps, const UsersTableFacts& facts
     return {};
 }
 
-// Rows whose owner is the caller: by Clerk's subject, or by the internal id where a token carries
-// that. Each (SELECT …) is evaluated once, not for every row, and both sides have an index.
-std::string own_row(const ColumnMap& columns) {
-    const std::string own = "(" + quote_identifier(columns.clerk_id) +
-                            " = (SELECT auth.jwt() ->> 'sub')\n        OR " +
-                            quote_identifier(columns.id) +
-                            " = (SELECT CASE WHEN auth.jwt() ->> 'sub' ~ "
-                            "'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'\n"
-                            "                    THEN (auth.jwt() ->> 'sub')::uuid END))";
-    if (columns.delete_mode == DeleteMode::hard || columns.deleted_at.empty()) return own;
-    return own + "\n        AND " + quote_identifier(columns.deleted_at) + " IS NULL";
-}
-
-// What a user may change in the own row: nothing that Clerk or rollcall decides.
-std::vector<std::string> application_columns(const UsersTableFacts& facts,
-                                             const ColumnMap& columns) {
-    if (!facts.catalog.exists) return {"preferences", "medical_profile"};
-    std::vector<std::string> ours{columns.id,   columns.clerk_id, columns.email,
-                                  columns.name, columns.role,     columns.deleted_at};
-    ours.insert(ours.end(), columns.created_at.begin(), columns.created_at.end());
-    ours.insert(ours.end(), columns.updated_at.begin(), columns.updated_at.end());
-    std::vector<std::string> out;
-    for (const CatalogColumn& column : facts.catalog.columns) {
-        if (!column.generated && std::ranges::find(ours, column.name) == ours.end()) {
-            out.push_back(column.name);
-        }
-    }
-    return out;
-}
-
-void add_row_security(UsersTablePlan& plan, const UsersTableFacts& facts,
-                      const ColumnMap& columns) {
-    const auto name = parse_table_name(columns.table);
-    const std::string table = quote(*name);
-    if (!facts.catalog.row_security) {
-        plan.steps.push_back({"row level security on " + columns.table,
-                              "ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY;"});
-    }
-    if (!facts.roles_exist || !facts.claims_exist) {
-        plan.notes.push_back("no policy on " + columns.table +
-                             ": they need role authenticated and auth.jwt(), see above; only the "
-                             "owner sees its rows until migrate has run again");
-        return;
-    }
-    constexpr std::array<std::pair<std::string_view, std::string_view>, 2> policies{
-        {{"users_select_own", "SELECT"}, {"users_update_own", "UPDATE"}}};
-    const bool ours = std::ranges::all_of(policies, [&](const auto& policy) {
-        return std::ranges::find(facts.own_policies, policy.first) != facts.own_policies.end();
-    });
-    if (ours) return;
-    std::string sql;
-    for (const auto& [policy, command] : policies) {
-        const std::string on = std::string(policy) + " ON " + table;
-        sql += "DROP POLICY IF EXISTS " + on + ";\nCREATE POLICY " + on + " FOR " +
-               std::string(command) + " TO authenticated\n    USING (" + own_row(columns) + ")";
-        if (command == "UPDATE") sql += "\n    WITH CHECK (" + own_row(columns) + ")";
-        sql += ";\nCOMMENT ON POLICY " + on + " IS " + quote_literal(policy_mark) + ";\n";
-    }
-    plan.steps.push_back(
-        {"policies users_select_own and users_update_own on " + columns.table, std::move(sql)});
-    std::string free_columns;
-    for (const std::string& column : application_columns(facts, columns)) {
-        free_columns += (free_columns.empty() ? "" : ", ") + quote_identifier(column);
-    }
-    std::string grants = "REVOKE ALL ON TABLE " + table + " FROM PUBLIC, anon, authenticated;\n" +
-                         "GRANT USAGE ON SCHEMA " + quote_identifier(name->schema) +
-                         " TO authenticated;\nGRANT SELECT ON TABLE " + table +
-                         " TO authenticated;\n";
-    if (!free_columns.empty()) {
-        grants += "GRANT UPDATE (" + free_columns + ") ON TABLE " + table + " TO authenticated;\n";
-    }
-    if (facts.service_role_exists) {
-        grants += "GRANT USAGE ON SCHEMA " + quote_identifier(name->schema) +
-                  " TO service_role;\nGRANT ALL ON TABLE " + table + " TO service_role;\n";
-    }
-    plan.steps.push_back(
-        {"privileges of authenticated and anon on " + columns.table, std::move(grants)});
-}
-
 }  // namespace
 
 Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& columns,
@@ -226,7 +145,9 @@ Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& co
         if (auto good = add_creation(plan.steps, facts, columns); !good) {
             return std::unexpected(good.error());
         }
-        add_row_security(plan, facts, columns);
+        if (auto good = add_row_access(plan, facts, columns); !good) {
+            return std::unexpected(good.error());
+        }
         return plan;
     }
     const auto shape = shape_of(facts.catalog, columns, /*before_migrate=*/true);
@@ -235,10 +156,11 @@ Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& co
     if (auto good = add_adoption(plan.steps, facts, columns); !good) {
         return std::unexpected(good.error());
     }
-    // A table of ours that could not get its policies yet gets them without being asked again.
-    const bool unfinished =
-        facts.catalog.row_security && facts.catalog.policies.empty() && facts.made_by_rollcall;
-    if (options.with_rls || unfinished) add_row_security(plan, facts, columns);
+    if (options.with_rls || keeps_row_access(facts)) {
+        if (auto good = add_row_access(plan, facts, columns); !good) {
+            return std::unexpected(good.error());
+        }
+    }
     if (!plan.steps.empty() && !facts.catalog.owned) {
         return std::unexpected(
             Error{ErrorCode::forbidden, "users table " + columns.table +

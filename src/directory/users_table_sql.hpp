@@ -22,6 +22,7 @@ struct UsersTableFacts {
     bool service_role_exists = true;
     bool made_by_rollcall = false;          // the table has rollcall's comment
     bool claims_exist = true;               // auth.jwt()
+    bool schema_open = true;                // authenticated and service_role may look into it
     bool names_taken = false;               // another table has the names of the constraints
     std::vector<std::string> own_policies;  // those that rollcall made
     std::int64_t duplicate_ids = 0;         // Clerk ids of more than one row

@@ -141,6 +141,7 @@ TEST_F(DirectoryAccess, AnAdoptedTableGetsItOnlyWhenAsked) {
         "ALTER TABLE users ENABLE ROW LEVEL SECURITY;"
         // As the documents wrote it: an error for every Clerk id.
         "CREATE POLICY users_select_own ON users FOR SELECT USING (auth.uid()::text = clerk_id)");
+    config.columns.writable = {"city", "not_there"};
     make();
     EXPECT_THAT(as("authenticated", "user_a", mine), HasSubstr("invalid input syntax"));
     make({.with_rls = true});
@@ -150,6 +151,72 @@ TEST_F(DirectoryAccess, AnAdoptedTableGetsItOnlyWhenAsked) {
     EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET role = 'admin'"), "denied");
     EXPECT_EQ(as("anon", "", mine), "denied");
     EXPECT_TRUE(run(ensure_users_table(pool, config.columns, {.with_rls = true}))->steps.empty());
+}
+
+// What decides about a user is not always in a column that the settings name.
+TEST_F(DirectoryAccess, OfAnAdoptedTableOnlyNamedColumnsCanBeChanged) {
+    sql(R"(CREATE TYPE "UserRole" AS ENUM ('user', 'admin');
+           CREATE TABLE users (id uuid PRIMARY KEY, clerk_id text UNIQUE, email text UNIQUE,
+               name text, user_role "UserRole" NOT NULL DEFAULT 'user', is_owner boolean,
+               preferences jsonb, deleted_at timestamptz))");
+    config.columns.role = "";
+    make({.with_rls = true});
+    EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET user_role = 'admin'"), "denied");
+    EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET is_owner = true"), "denied");
+    EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET preferences = '{}'"), "");
+    EXPECT_EQ(sql("SELECT string_agg(clerk_id, ' ') FROM users WHERE preferences IS NOT NULL"),
+              "user_a");
+}
+
+TEST_F(DirectoryAccess, PrivilegesAreWhatTheyShouldBeAfterEveryMigrate) {
+    make();
+    const auto migrate = [&] {
+        const auto made = run(ensure_users_table(pool, config.columns, {}));
+        EXPECT_TRUE(made) << made.error().message;
+        std::vector<std::string> done;
+        for (const auto& step : made->steps) done.push_back(step.what);
+        EXPECT_TRUE(run(plan_users_table(pool, config.columns, {}))->steps.empty());
+        return done;
+    };
+    const auto once = testing::ElementsAre("privileges of authenticated and anon on public.users");
+    EXPECT_THAT(migrate(), testing::IsEmpty());
+    for (const char* opened :
+         {"GRANT UPDATE (role) ON users TO authenticated", "GRANT ALL ON users TO authenticated",
+          "GRANT SELECT ON users TO anon", "GRANT SELECT (email) ON users TO PUBLIC",
+          "GRANT INSERT ON users TO authenticated", "REVOKE SELECT ON users FROM authenticated",
+          "REVOKE UPDATE ON users FROM service_role"}) {
+        sql(opened);
+        EXPECT_THAT(migrate(), once) << opened;
+        EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET role = 'admin'"), "denied");
+        EXPECT_EQ(as("authenticated", "user_a", mine), "user_a");
+        EXPECT_EQ(as("anon", "", "SELECT email FROM users"), "denied");
+    }
+    // A column of the application's is closed until the settings name it.
+    sql("ALTER TABLE users ADD COLUMN city text");
+    EXPECT_THAT(migrate(), testing::IsEmpty());
+    EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET city = 'Bern'"), "denied");
+    config.columns.writable = {"city"};
+    EXPECT_THAT(migrate(), once);
+    EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET city = 'Bern'"), "");
+    EXPECT_EQ(as("authenticated", "user_a", "UPDATE users SET preferences = '{}'"), "denied");
+    EXPECT_EQ(sql("SELECT string_agg(clerk_id, ' ') FROM users WHERE city = 'Bern'"), "user_a");
+    sql("ALTER TABLE users DISABLE ROW LEVEL SECURITY");
+    EXPECT_THAT(migrate(), testing::ElementsAre("row level security on public.users"));
+}
+
+TEST_F(DirectoryAccess, TheRoleCannotBeMadeWritable) {
+    config.columns.writable = {"role"};
+    const auto named_twice = run(ensure_users_table(pool, config.columns, {}));
+    ASSERT_FALSE(named_twice);
+    EXPECT_THAT(named_twice.error().message, HasSubstr("\"role\" is named for two things"));
+    config.columns.writable = {};
+    ASSERT_TRUE(run(ensure_users_table(pool, config.columns, {})));
+    sql(R"(ALTER TABLE users ADD COLUMN former_role "UserRole")");
+    config.columns.writable = {"former_role"};
+    const auto refused = run(ensure_users_table(pool, config.columns, {}));
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::bad_configuration);
+    EXPECT_THAT(refused.error().message, HasSubstr("users would choose their role"));
 }
 
 // On a server of its own: roles belong to all databases of one.
