@@ -36,6 +36,8 @@ namespace {
 // Columns of apply_jobs.
 enum JobColumn : std::uint8_t { outcome, kind, clerk_id, version, attempts, ready, id, last_at };
 
+constexpr std::string_view no_job = "00000000-0000-0000-0000-000000000000";
+
 pg::Params params_of(const ClaimPosition& after) {
     pg::Params params;
     params.integer(after.priority);
@@ -202,6 +204,13 @@ Task<std::vector<std::string>> Directory::due_ids(pg::Pool& pool, const ClaimPos
 Task<std::vector<std::string>> Directory::scheduled_ids(pg::Pool& pool) {
     co_return co_await state_->ids(pool, {"directory_scheduled_ids", state_->texts.scheduled_ids},
                                    {});
+}
+
+Task<Answer<void>> Directory::probe(pg::Pool& pool) {
+    const auto none = co_await state_->apply_batch(
+        pool, {"directory_apply_one", state_->texts.apply_one}, pg::Params().text(no_job));
+    if (!none) co_return std::unexpected(none.error());
+    co_return Answer<void>();
 }
 
 Task<pg::Transaction> Directory::begin(pg::Pool& pool) {

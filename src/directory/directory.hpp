@@ -90,6 +90,10 @@ public:
     Task<std::vector<std::string>> due_ids(pg::Pool& pool, const ClaimPosition& after);
     Task<std::vector<std::string>> scheduled_ids(pg::Pool& pool);
 
+    // Applies nothing: what the server says no to here (a table, a column, a privilege that is
+    // missing) it would say to every change.
+    Task<Answer<void>> probe(pg::Pool& pool);
+
     // Begins what the next three need.
     Task<pg::Transaction> begin(pg::Pool& pool);
     // One job; empty when it is not PENDING or held by another worker. `keep_row`: the users table

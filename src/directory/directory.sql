@@ -18,7 +18,8 @@ SELECT date_part('epoch', now()) AS now
 
 -- name: claim_due
 -- What is due at once, from where this process stopped. The id goes on within one created_at.
-j.status = 'PENDING' AND j.run_at <= j.created_at
+-- run_at once more, by the clock: a job that was dated ahead waits between its attempts.
+j.status = 'PENDING' AND j.run_at <= j.created_at AND j.run_at <= now()
       AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
       AND j.priority = $1::integer
       AND (j.created_at, j.id)
@@ -59,18 +60,21 @@ SELECT priority FROM level WHERE priority IS NOT NULL ORDER BY priority DESC
 -- which it would compare every row with every other.
 WITH claimed AS MATERIALIZED (
     SELECT j.ctid AS at, j.id, j.job_type, j.subject, j.version, j.payload, j.banned, j.locked,
-        j.clerk_created_at, j.created_at, j.run_at
+        j.clerk_created_at,
+        CASE WHEN isfinite(j.created_at) THEN j.created_at ELSE now() END AS created_at,
+        CASE WHEN isfinite(j.run_at) THEN j.run_at ELSE now() END AS run_at
     FROM public.job_queue j
     WHERE {{claim}}
     FOR UPDATE SKIP LOCKED
 ), change AS MATERIALIZED (
     SELECT at, id, job_type, created_at, run_at, clerk_created_at,
-        nullif(nullif(coalesce(subject, payload ->> 'clerk_id'), ''), 'NULL') AS clerk_id,
+        CASE WHEN octet_length(coalesce(subject, payload ->> 'clerk_id')) BETWEEN 1 AND 255
+             THEN nullif(coalesce(subject, payload ->> 'clerk_id'), 'NULL') END AS clerk_id,
         job_type = 'USER_DELETED' AS deletion,
-        coalesce(version, (extract(epoch FROM coalesce(created_at, now())) * 1000)::bigint)
-            AS version,
-        nullif(payload ->> 'email', '') AS email,
-        nullif(payload ->> 'name', '') AS name,
+        coalesce(version, (extract(epoch FROM created_at) * 1000)::bigint) AS version,
+        CASE WHEN octet_length(payload ->> 'email') BETWEEN 1 AND 1000
+             THEN payload ->> 'email' END AS email,
+        nullif(left(payload ->> 'name', 1000), '') AS name,
         {{role_rule}} AS role,
         coalesce(banned, false) AS banned, coalesce(locked, false) AS locked
     -- Still one row a job; but the planner, which expects a single job of a table without
@@ -210,11 +214,13 @@ WITH told AS MATERIALIZED (
         CASE WHEN r.deleted_at IS NULL
              THEN hash_record_extended(ROW(r.email, r.name, r.role, r.banned, r.locked), 0)
         END AS content_hash
-    FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[],
-                $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
-        WITH ORDINALITY
-        AS r (clerk_id, version, email, name, role, banned, locked, clerk_created_at, deleted_at,
-              asked_at, position)
+    FROM (SELECT clerk_id, version, email, left(name, 1000) AS name, role, banned, locked,
+              clerk_created_at, deleted_at, asked_at, position
+          FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+                      $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+              WITH ORDINALITY
+              AS r (clerk_id, version, email, name, role, banned, locked, clerk_created_at,
+                    deleted_at, asked_at, position)) r
 ), judged AS MATERIALIZED (
     SELECT c.*, l.deleted_at IS NOT NULL AS was_deleted,
         (NOT c.deletion AND l.version = c.version AND l.content_hash = c.content_hash

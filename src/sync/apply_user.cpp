@@ -62,6 +62,8 @@ struct ApplyUser::State {
     Task<int> work_off_scheduled();
     // One claim: how many jobs it took; those that want handling alone go to `alone`.
     Task<int> claim_due(int priority, ClaimCursor::Reach reach, std::vector<std::string>& alone);
+    // The batch was refused: rethrows where every other one would be, too.
+    Task<> judge_batch(const pg::SqlError& error);
     Task<> handle_alone(const std::vector<std::string>& ids);
     void record(const AppliedBatch& batch, Duration took, std::vector<std::string>& alone);
     void report(const AppliedBatch& batch);
@@ -75,6 +77,8 @@ struct ApplyUser::State {
     ChangeObserver observer;
     ClaimCursor cursor;
     SteadyTime next_scheduled{};
+    double last_applied_at = 0;                        // by the database, in seconds since 1970
+    bool holding = false;                              // the table takes no change at all
     Duration per_job{std::chrono::microseconds(100)};  // a moving average
 };
 
@@ -91,6 +95,7 @@ void ApplyUser::State::report(const AppliedBatch& batch) {
     for (int i = 0; i < batch.size(); ++i) {
         const AppliedJob job = batch[i];
         if (job.outcome == Outcome::conflict) continue;
+        if (job.outcome == Outcome::applied) last_applied_at = batch.now();
         metrics.ended(job.kind, ending_of(job.outcome), job.attempts);
         metrics.waited(jobs::queue_users, Seconds(std::max(0.0, batch.now() - job.ready_at)));
         if (job.outcome == Outcome::applied || job.outcome == Outcome::deleted) {
@@ -112,9 +117,28 @@ void ApplyUser::State::record(const AppliedBatch& batch, Duration took,
     }
 }
 
+Task<> ApplyUser::State::judge_batch(const pg::SqlError& error) {
+    log::warn("apply_batch_refused", {{"sqlstate", error.sqlstate()}});
+    const Refusal refusal = judge(error);
+    if (refusal == Refusal::server) pg::rethrow(error);
+    if (refusal != Refusal::undecided) co_return;
+    const auto probed = co_await directory.probe(pool);
+    if (!probed && !std::exchange(holding, true)) {
+        log::error("users_table_takes_no_change", {{"reason", reason_of(probed.error())}});
+    }
+    if (!probed) pg::rethrow(probed.error());
+}
+
 Task<> ApplyUser::State::handle_alone(const std::vector<std::string>& ids) {
+    std::vector<std::pair<std::string, pg::SqlError>> undecided;
     for (const std::string& id : ids) {
-        co_await single.run(id, [this](const AppliedBatch& batch) { report(batch); });
+        const auto tried =
+            co_await single.run(id, [this](const AppliedBatch& batch) { report(batch); });
+        if (!tried) undecided.emplace_back(id, tried.error());
+    }
+    // After all of them: whether others go through is what decides.
+    for (const auto& [id, refusal] : undecided) {
+        co_await single.charge(id, refusal, last_applied_at);
     }
 }
 
@@ -135,9 +159,8 @@ Task<int> ApplyUser::State::claim_due(int priority, ClaimCursor::Reach reach,
             co_return batch->size();
         }
         const pg::SqlError& error = batch.error();
-        if (judge(error) == Refusal::not_the_job) pg::rethrow(error);
         if (error.transient() && attempt < attempts_at_once) continue;
-        log::warn("apply_batch_refused", {{"sqlstate", error.sqlstate()}});
+        co_await judge_batch(error);
         cursor.reset();
         const auto ids = co_await directory.due_ids(pool, position);
         alone.insert(alone.end(), ids.begin(), ids.end());
@@ -191,8 +214,7 @@ Task<int> ApplyUser::State::work_off_scheduled() {
         count = batch->size();
         if (count >= config.batch) next_scheduled = now;
     } else {
-        if (judge(batch.error()) == Refusal::not_the_job) pg::rethrow(batch.error());
-        log::warn("apply_batch_refused", {{"sqlstate", batch.error().sqlstate()}});
+        co_await judge_batch(batch.error());
         alone = co_await directory.scheduled_ids(pool);
         count = static_cast<int>(alone.size());
     }
@@ -213,6 +235,7 @@ void ApplyUser::observe(ChangeObserver observer) {
 Task<int> ApplyUser::run_once() {
     const int scheduled = co_await state_->work_off_scheduled();
     const int due = co_await state_->work_off_due();
+    if (std::exchange(state_->holding, false)) log::info("users_table_takes_changes_again");
     co_return scheduled + due;
 }
 

@@ -108,7 +108,10 @@ std::optional<jobs::Outcome> Refresh::refused(const pg::SqlError& error) const {
             return jobs::Failed{reason_of(error)};
         case Refusal::for_now:
             return jobs::Retry{.reason = reason_of(error), .delay = std::nullopt};
-        case Refusal::not_the_job:
+        case Refusal::undecided:  // its attempts count once it is a day old
+            return jobs::Retry{
+                .reason = reason_of(error), .delay = std::nullopt, .burns_attempt = false};
+        case Refusal::server:
             break;
     }
     pg::rethrow(error);

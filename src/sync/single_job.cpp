@@ -61,6 +61,7 @@ Task<std::optional<JobFacts>> SingleJob::look(const std::string& id) {
     out.job.fence = rows.bigint(0, 6) + 1;
     out.job.age = std::chrono::milliseconds(rows.bigint(0, 7));
     if (const auto event = rows.maybe(0, 8)) out.job.original_event = std::string(*event);
+    out.touched_at = rows.number(0, 9);
     co_return out;
 }
 
@@ -84,25 +85,37 @@ std::optional<directory::EmailClaim> SingleJob::claim_of(const JobFacts& facts) 
     return claim;
 }
 
-Task<> SingleJob::run(std::string id, Report report) {
+Task<directory::Answer<void>> SingleJob::run(std::string id, Report report) {
     const auto facts = co_await look(id);
-    if (!facts) co_return;
+    if (!facts) co_return directory::Answer<void>();
     EmailConflicts::Known known;
     for (int number = 0; number < rounds_max; ++number) {
-        auto ending = co_await round(*facts, known, report);
+        auto step = co_await round(*facts, known, report);
+        if (!step) co_return std::unexpected(std::move(step.error()));
+        Ending& ending = *step;
         if (!ending) continue;
         if (!std::holds_alternative<jobs::Completed>(*ending)) {
             co_await end(*facts, std::move(*ending));
         }
-        co_return;
+        co_return directory::Answer<void>();
     }
     co_await end(*facts, jobs::Retry{.reason = "The rows of " + facts->job.subject +
                                                " change faster than this job can follow",
                                      .delay = std::nullopt});
+    co_return directory::Answer<void>();
 }
 
-Task<SingleJob::Ending> SingleJob::round(const JobFacts& facts, EmailConflicts::Known& known,
-                                         const Report& report) {
+Task<> SingleJob::charge(std::string id, const pg::SqlError& refusal, double last_applied_at) {
+    const auto facts = co_await look(id);
+    if (!facts) co_return;
+    const bool own = own_fault(facts->job.attempt - 1, facts->touched_at, last_applied_at);
+    co_await end(
+        *facts,
+        jobs::Retry{.reason = reason_of(refusal), .delay = std::nullopt, .burns_attempt = own});
+}
+
+Task<SingleJob::Step> SingleJob::round(const JobFacts& facts, EmailConflicts::Known& known,
+                                       const Report& report) {
     using Kind = EmailConflicts::Verdict::Kind;
     std::string whom;
     {
@@ -138,8 +151,8 @@ Task<SingleJob::Ending> SingleJob::round(const JobFacts& facts, EmailConflicts::
     co_return Ending();
 }
 
-Task<SingleJob::Ending> SingleJob::apply(pg::Transaction tx, const JobFacts& facts,
-                                         const Report& report) {
+Task<SingleJob::Step> SingleJob::apply(pg::Transaction tx, const JobFacts& facts,
+                                       const Report& report) {
     co_await directory_.emails().renew_id(tx, facts.job.subject);
     auto applied = co_await directory_.apply_job(tx, facts.job.id);
     if (applied && applied->size() == 0) co_return jobs::Completed{};  // another worker's by now
@@ -163,7 +176,7 @@ Task<SingleJob::Ending> SingleJob::apply(pg::Transaction tx, const JobFacts& fac
 
 // The row cannot go because other rows need it, but the user is gone: the ledger says so, for
 // whoever decides about access, and the job is tried again until the row can follow.
-Task<SingleJob::Ending> SingleJob::forget(const JobFacts& facts, const pg::SqlError& why) {
+Task<SingleJob::Step> SingleJob::forget(const JobFacts& facts, const pg::SqlError& why) {
     const auto ending = jobs::resolve(jobs::Retry{.reason = reason_of(why), .delay = std::nullopt},
                                       facts.job, retry_, random_);
     pg::Transaction tx = co_await directory_.begin(pool_);
@@ -180,16 +193,19 @@ Task<SingleJob::Ending> SingleJob::forget(const JobFacts& facts, const pg::SqlEr
     co_return jobs::Completed{};
 }
 
-// What the server said no to, as the end of this attempt; nothing where another round may do.
-SingleJob::Ending SingleJob::refused(const pg::SqlError& error) const {
+// What the server said no to, as the end of this attempt; nothing where another round may
+// do. The error: undecided.
+SingleJob::Step SingleJob::refused(const pg::SqlError& error) {
     switch (judge(error)) {
         case Refusal::again:
-            return std::nullopt;
+            return Ending();
         case Refusal::for_ever:
             return jobs::Failed{reason_of(error)};
         case Refusal::for_now:
             return jobs::Retry{.reason = reason_of(error), .delay = std::nullopt};
-        case Refusal::not_the_job:
+        case Refusal::undecided:
+            return std::unexpected(error);
+        case Refusal::server:
             break;
     }
     pg::rethrow(error);

@@ -25,6 +25,7 @@ struct JobFacts {
     jobs::Job job;  // attempt is the one that begins
     std::optional<std::string> email;
     std::int64_t version = 0;
+    double touched_at = 0;  // enqueued or put off; seconds since 1970 by the database
 };
 
 class SingleJob {
@@ -36,17 +37,22 @@ public:
     // Told of the job when it is applied.
     using Report = std::function<void(const directory::AppliedBatch&)>;
 
-    // Nothing when the job is not PENDING any more or another worker holds it.
-    Task<> run(std::string id, Report report);
+    // Nothing when the job is not PENDING any more or another worker holds it. Returned is a
+    // refusal that may be the table's fault (Refusal::undecided): the job is as it was, and wants
+    // charge() once it is known how other changes fared.
+    Task<directory::Answer<void>> run(std::string id, Report report);
+    // Puts off or buries a job after such a refusal. `last_applied_at`: see own_fault().
+    Task<> charge(std::string id, const pg::SqlError& refusal, double last_applied_at);
 
 private:
     using Ending = std::optional<jobs::Outcome>;  // absent: another round
+    using Step = directory::Answer<Ending>;       // the error: undecided
 
     Task<std::optional<JobFacts>> look(const std::string& id);
-    Task<Ending> round(const JobFacts& facts, EmailConflicts::Known& known, const Report& report);
-    Task<Ending> apply(pg::Transaction tx, const JobFacts& facts, const Report& report);
-    Task<Ending> forget(const JobFacts& facts, const pg::SqlError& why);
-    Ending refused(const pg::SqlError& error) const;
+    Task<Step> round(const JobFacts& facts, EmailConflicts::Known& known, const Report& report);
+    Task<Step> apply(pg::Transaction tx, const JobFacts& facts, const Report& report);
+    Task<Step> forget(const JobFacts& facts, const pg::SqlError& why);
+    static Step refused(const pg::SqlError& error);
     Task<> end(const JobFacts& facts, jobs::Outcome outcome);
     [[nodiscard]] std::optional<directory::EmailClaim> claim_of(const JobFacts& facts);
 

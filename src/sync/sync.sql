@@ -2,15 +2,22 @@
 -- the transaction that completes them.
 
 -- name: job_facts
-SELECT j.job_type, nullif(nullif(coalesce(j.subject, j.payload ->> 'clerk_id'), ''), 'NULL')
+-- Reads the payload as directory.sql does.
+SELECT j.job_type,
+    CASE WHEN octet_length(told.clerk_id) BETWEEN 1 AND 255 THEN nullif(told.clerk_id, 'NULL') END
         AS clerk_id,
-    nullif(j.payload ->> 'email', '') AS email,
-    coalesce(j.version, (extract(epoch FROM coalesce(j.created_at, now())) * 1000)::bigint)
-        AS version,
+    CASE WHEN octet_length(told.email) BETWEEN 1 AND 1000 THEN told.email END AS email,
+    coalesce(j.version, (extract(epoch FROM told.created_at) * 1000)::bigint) AS version,
     j.attempts, coalesce(j.max_attempts, 0) AS max_attempts, j.fence,
-    (extract(epoch FROM now() - coalesce(j.created_at, now())) * 1000)::bigint AS age_ms,
-    j.original_event
+    (extract(epoch FROM now() - told.created_at) * 1000)::bigint AS age_ms,
+    j.original_event,
+    CASE WHEN isfinite(j.updated_at) THEN date_part('epoch', j.updated_at) ELSE 0 END AS touched_at
 FROM public.job_queue j
+CROSS JOIN LATERAL (
+    SELECT coalesce(j.subject, j.payload ->> 'clerk_id') AS clerk_id,
+        j.payload ->> 'email' AS email,
+        CASE WHEN isfinite(j.created_at) THEN j.created_at ELSE now() END AS created_at
+) told
 WHERE j.id = $1::uuid AND j.status = 'PENDING'
 
 -- name: put_off

@@ -123,7 +123,9 @@ protected:
     }
 
     FakeClerk clerk;
-    jobs::RetryPolicy retry;
+    // What is put off stays so until pass_time(), however slow the machine is.
+    jobs::RetryPolicy retry{.backoff = {std::chrono::hours(1000), std::chrono::hours(1000)},
+                            .outage = {std::chrono::hours(1000), std::chrono::hours(1000)}};
     jobs::Metrics job_metrics{metrics};
     std::unique_ptr<ApplyUser> apply;
     std::unique_ptr<Refresh> refresh;
