@@ -7,6 +7,7 @@ EXCEPTIONS = [
     # The seams: where work is started for someone who must get an answer.
     ("catch", "src/base/task.cpp", "spawn: an exception ends that task only"),
     ("catch", "src/http/session.cpp", "a handler's exception becomes a 503 or a 500"),
+    ("catch", "src/http/upstream.cpp", "no answer is an attempt's outcome, for who repeats it"),
     ("catch", "src/jobs/worker.cpp", "an attempt that fails is recorded and repeated"),
     ("catch", "src/jobs/work_loop.cpp", "a round that fails is logged and tried again"),
     ("catch", "src/cli/one_shot.cpp", "a command's exception becomes its exit code"),
