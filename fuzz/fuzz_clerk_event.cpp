@@ -2,10 +2,11 @@
 // reading them twice gives the same.
 #include "base/json.hpp"
 #include "base/result.hpp"
+#include "clerk/answers.hpp"
 #include "clerk/event.hpp"
-#include "clerk/user_answer.hpp"
 #include "webhooks/event_job.hpp"
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <string>
 #include <string_view>
@@ -67,9 +68,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
            "once is as twice");
 
     if (const auto user = clerk::parse_user(body)) check_user(*user);
+    clerk::JsonDocument document;
     for (const unsigned status : {200U, 401U, 404U, 429U}) {
-        const auto answer =
-            clerk::read_user_answer(http::Response::json(status, std::string(body)), "user_a");
+        const auto said = clerk::success_of(http::Response::json(status, std::string(body)));
+        const auto page = clerk::read_page_answer(said, document, true);
+        if (page) std::ranges::for_each(*page, check_user);
+        (void)clerk::read_count_answer(said);
+        (void)clerk::read_instance_answer(said);
+        const auto answer = clerk::read_user_answer(said, "user_a");
         ensure(answer || answer.error().message.size() < 400, "messages are short");
         if (!answer) check_text(answer.error().message);
     }

@@ -6,8 +6,6 @@
 namespace rollcall::clerk {
 namespace {
 
-// Clerk's events are a few KB. Buffers that grew past this are given back.
-constexpr std::size_t kept_bytes_max = 256UL * 1024;
 constexpr std::int64_t latest_ms = 253'402'300'799'999;  // 9999-12-31T23:59:59.999Z
 
 bool is_digit(char c) {
@@ -146,7 +144,7 @@ bool tame(std::span<char> text) {
 }
 
 std::optional<simdjson::dom::element> JsonDocument::parse(std::string_view text) {
-    if (!buffers_ || buffers_->capacity > kept_bytes_max) buffers_ = std::make_unique<Buffers>();
+    if (!buffers_ || buffers_->capacity > kept_bytes_max_) buffers_ = std::make_unique<Buffers>();
     Buffers& own = *buffers_;
     if (own.capacity < text.size()) {
         own.capacity = std::max<std::size_t>(text.size(), 8192);

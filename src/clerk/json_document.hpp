@@ -18,6 +18,11 @@ namespace rollcall::clerk {
 
 class JsonDocument {
 public:
+    // Buffers that a text made larger than `kept_bytes_max` are given back before the next one. An
+    // event or a user has a few KB.
+    explicit JsonDocument(std::size_t kept_bytes_max = 256UL * 1024)
+        : kept_bytes_max_(kept_bytes_max) {}
+
     // The root, valid until the next call; nothing when `text` is not JSON.
     [[nodiscard]] std::optional<simdjson::dom::element> parse(std::string_view text);
 
@@ -27,6 +32,7 @@ private:
         std::unique_ptr<char[]> text;
         std::size_t capacity = 0;
     };
+    std::size_t kept_bytes_max_;
     std::unique_ptr<Buffers> buffers_;
 };
 

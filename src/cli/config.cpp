@@ -1,5 +1,6 @@
 #include "cli/config.hpp"
 
+#include "cli/version.hpp"
 #include "http/client.hpp"
 #include "webhooks/signature.hpp"
 
@@ -147,6 +148,12 @@ private:
             refuse("clerk.api_url", url.error().message);
         }
         config_.clerk.timeout = time("clerk.timeout", 100ms, 1min);
+        config_.clerk.rate_limit = whole("clerk.rate_limit", 0, 10'000'000);
+        config_.clerk.rate_share = settings_.number("sync.rate_share");
+        if (!(config_.clerk.rate_share > 0 && config_.clerk.rate_share <= 1)) {
+            refuse("sync.rate_share", "must be above 0 and at most 1");
+        }
+        config_.clerk.user_agent = fmt::format("rollcall/{}", version());
     }
 
     void read_webhooks() {

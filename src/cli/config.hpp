@@ -5,7 +5,7 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
-#include "clerk/backend_api.hpp"
+#include "clerk/api_channel.hpp"
 #include "cli/commands.hpp"
 #include "cli/settings.hpp"
 #include "directory/column_map.hpp"

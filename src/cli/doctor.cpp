@@ -1,12 +1,13 @@
 #include "cli/doctor.hpp"
 
 #include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "clerk/http_backend_api.hpp"
 #include "cli/migrations.hpp"
 #include "cli/sql.hpp"
 #include "cli/version.hpp"
 #include "directory/directory.hpp"
 #include "directory/users_table.hpp"
-#include "http/client.hpp"
 #include "jobs/queue_admin.hpp"
 #include "pg/migrator.hpp"
 #include "webhooks/signature.hpp"
@@ -155,8 +156,9 @@ Task<> check_database(pg::Pool& pool, const Config& config, Findings& findings) 
 
 Task<> check_clerk(Executor executor, const Config& config, Findings& findings) {
     if (config.clerk.secret_key.empty()) co_return;
-    http::Client client(executor, {.user_agent = fmt::format("rollcall/{}", version())});
-    clerk::HttpBackendApi clerk(client, config.clerk);
+    MetricsRegistry unseen;
+    clerk::ApiChannel channel(executor, config.clerk, unseen);
+    clerk::HttpBackendApi clerk(channel);
     const auto answer = co_await clerk.get_user(nobody);
     if (answer) {
         findings.ok("clerk", config.clerk.url + " answers, the key is good");

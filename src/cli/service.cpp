@@ -6,11 +6,10 @@
 #include "admin/status.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
-#include "clerk/backend_api.hpp"
+#include "clerk/http_backend_api.hpp"
 #include "cli/migrations.hpp"
 #include "cli/version.hpp"
 #include "directory/directory.hpp"
-#include "http/client.hpp"
 #include "http/server.hpp"
 #include "jobs/chores.hpp"
 #include "jobs/metrics.hpp"
@@ -83,8 +82,8 @@ struct Service::Parts {
     pg::Pool intake_pool;  // bulkheads: webhooks, workers and the rest never take each other's
     pg::Pool work_pool;
     pg::Pool pool;
-    http::Client client;
-    std::unique_ptr<clerk::HttpBackendApi> clerk;  // null without a secret key
+    std::unique_ptr<clerk::ApiChannel> clerk_channel;  // null without a secret key
+    std::unique_ptr<clerk::HttpBackendApi> clerk;      // the same
 
     // The queue and who works on it.
     jobs::Metrics job_metrics{metrics};
@@ -143,7 +142,6 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
       pool(executor, "general",
            config.connections_max - config.work.lanes - static_cast<int>(config.webhooks.lanes),
            config.database, metrics),
-      client(executor, {.user_agent = fmt::format("rollcall/{}", version())}),
       worker(executor, queue,
              {.name = name,
               .capacity = config.work.concurrency,
@@ -193,7 +191,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
                              "When the configuration was last taken")
                       .Add({})) {
     if (!config.clerk.secret_key.empty()) {
-        clerk = std::make_unique<clerk::HttpBackendApi>(client, config.clerk);
+        clerk_channel = std::make_unique<clerk::ApiChannel>(executor, config.clerk, metrics);
+        clerk = std::make_unique<clerk::HttpBackendApi>(*clerk_channel);
     }
     metrics.gauge("rollcall_build_info", "What this binary is; always 1")
         .Add({{"version", std::string(version())}, {"commit", std::string(commit())}})

@@ -27,6 +27,8 @@ constexpr std::array keys{
     SettingKey{"clerk.secret_key", text, true, "CLERK_SECRET_KEY"},
     SettingKey{"clerk.api_url", text, false, "CLERK_API_URL"},
     SettingKey{"clerk.timeout", duration, false, ""},
+    SettingKey{"clerk.rate_limit", integer, false, ""},
+    SettingKey{"sync.rate_share", number, false, ""},
     SettingKey{"webhooks.body_max", size, false, ""},
     SettingKey{"webhooks.batch_max", integer, false, ""},
     SettingKey{"webhooks.lanes", integer, false, ""},

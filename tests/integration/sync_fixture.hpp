@@ -27,6 +27,20 @@ public:
         if (found == users.end()) co_return std::nullopt;
         co_return found->second;
     }
+    Task<Result<std::vector<clerk::User>>> list_users(clerk::UserQuery /*query*/) override {
+        throw Unavailable("this Clerk knows single users only");
+    }
+    Task<Result<std::int64_t>> count_users(clerk::UserFilter /*filter*/) override {
+        throw Unavailable("this Clerk knows single users only");
+    }
+    Task<Result<clerk::Instance>> instance() override {
+        throw Unavailable("this Clerk knows single users only");
+    }
+    [[nodiscard]] std::int64_t requests() const override {
+        std::int64_t sum = 0;
+        for (const auto& [id, times] : asked) sum += times;
+        return sum;
+    }
 
     void has(const std::string& id, std::int64_t version,
              std::optional<std::string> email = std::nullopt, bool verified = true) {
