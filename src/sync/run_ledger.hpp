@@ -1,0 +1,93 @@
+// The attempts on record: `rollcall.sync_runs`, and what is known from run to run. Reading is for
+// everybody (history, /statusz, alerts, schedule); writing is the reconciler's. A database that is
+// away throws Unavailable.
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/task.hpp"
+#include "pg/pool.hpp"
+#include "sync/range_plan.hpp"
+#include "sync/run.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace rollcall::sync {
+
+// A row of sync_runs.
+struct RunRecord {
+    RunSummary summary;  // `failure` is not kept
+    RunTrigger trigger = RunTrigger::cli;
+    std::string clerk_id;  // of mode user
+    std::string instance;
+    SystemTime started_at;
+    std::optional<SystemTime> finished_at;
+    std::optional<std::int64_t> continues;
+};
+// The names of to_json(RunSummary), and run, trigger, started_at, finished_at, instance, continues.
+[[nodiscard]] std::string to_json(const RunRecord& record);
+
+// What the schedule decides on. Times are the database's.
+struct SyncState {
+    SystemTime now;
+    std::optional<std::int64_t> watermark_ms;
+    std::optional<SystemTime> full_completed_at;
+    std::string instance_id;  // "" before the first contact
+    std::string environment_type;
+    std::optional<SystemTime> last_started_at;  // of incremental and complete runs
+    std::optional<SystemTime> last_completed_at;
+    int failures_in_a_row = 0;      // runs since that did not complete
+    std::int64_t held_deletes = 0;  // waiting for a person
+    std::int64_t held_run = 0;      // whose they are; 0: none wait
+};
+
+// Where a complete pass that was cut short may be gone on from.
+struct CutShort {
+    std::int64_t run = 0;
+    std::int64_t newest_created_ms = 0;
+    std::int64_t expected = 0;
+    std::int64_t newest_updated_ms = 0;
+    std::vector<Range> ranges;
+};
+
+class RunLedger {
+public:
+    // `instance` names this process in its rows. The pool must outlive this.
+    RunLedger(pg::Pool& pool, std::string instance);
+
+    // The newest first.
+    Task<std::vector<RunRecord>> history(int limit);
+    Task<std::optional<RunRecord>> find(std::int64_t run);
+    Task<SyncState> state();
+
+    // Begins a run; its id.
+    Task<std::int64_t> begin(RunMode mode, RunTrigger trigger, std::string_view clerk_id = "");
+    // Ends as failed what is `running` and has shown no life for a while, which nobody does any
+    // more: for whoever holds the lease.
+    Task<> bury_killed();
+    Task<> finish(const RunSummary& summary);
+
+    // The fingerprint: stores `id` where none is kept yet; the one that is kept.
+    Task<std::string> claim_instance(std::string_view id, std::string_view environment_type);
+
+    // The complete pass that was cut short last, if it is not too old to go on from.
+    Task<std::optional<CutShort>> cut_short();
+    // `run` goes on from `other`, and has its ranges and absences now.
+    Task<> go_on_from(std::int64_t run, const CutShort& other);
+    // What Clerk said at the beginning.
+    Task<> note_beginning(std::int64_t run, const CutShort& beginning);
+    // The heartbeat: how far the run is, so that it can be gone on from.
+    Task<> save(const RunSummary& so_far, const std::vector<Range>& ranges);
+
+    // What a completed run leaves: the watermark never goes back.
+    Task<> completed(const RunSummary& summary, std::int64_t watermark_ms);
+
+private:
+    pg::Pool& pool_;
+    std::string instance_;
+};
+
+}  // namespace rollcall::sync

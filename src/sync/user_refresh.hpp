@@ -1,0 +1,45 @@
+// One user on demand, for the command line, the admin interface and the gate: asks Clerk, applies
+// what it says, and keeps a row in sync_runs. Calls for one user at the same time share one
+// question. A user that Clerk does not know is looked up again after a pause, and only then
+// deleted. One event loop.
+#pragma once
+
+#include "base/result.hpp"
+#include "base/task.hpp"
+#include "sync/refresh.hpp"
+#include "sync/run.hpp"
+#include "sync/run_ledger.hpp"
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <string>
+
+namespace rollcall::sync {
+
+struct UserRefreshConfig {
+    std::size_t users_max = 64;  // being refreshed at the same time; further calls: rate_limited
+};
+
+class UserRefresh {
+public:
+    // All references must outlive this.
+    UserRefresh(RunLedger& runs, Refresh& refresh, UserRefreshConfig config = {});
+    ~UserRefresh();
+    UserRefresh(const UserRefresh&) = delete;
+    UserRefresh& operator=(const UserRefresh&) = delete;
+
+    // The summary says what became of it: completed, or failed with the reason (Clerk out of reach,
+    // a row that another user's stands in the way of). invalid_input for what is no id of Clerk's,
+    // rate_limited when too many are under way. A database that is away throws Unavailable.
+    Task<Result<RunSummary>> run(std::string clerk_id, RunTrigger trigger);
+
+private:
+    struct Flight;
+    RunLedger& runs_;
+    Refresh& refresh_;
+    UserRefreshConfig config_;
+    std::map<std::string, std::shared_ptr<Flight>, std::less<>> flights_;
+};
+
+}  // namespace rollcall::sync
