@@ -74,8 +74,22 @@ ALTER TABLE public.job_queue
     ALTER COLUMN leased_by SET STORAGE MAIN,
     ALTER COLUMN history SET STORAGE MAIN;
 
+-- The job types that are rollcall's, and of them those that are worked off under a lease. Every
+-- other type belongs to the application that shares this table: it is never claimed, rescued,
+-- blanked or removed. The predicates below repeat them, since an index must not depend on a
+-- function that may change: a new type wants a new step that replaces all of it.
+CREATE OR REPLACE FUNCTION rollcall.leased_types()
+RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+    SELECT ARRAY['REFRESH_USER', 'UNKNOWN_EVENT']
+$$;
+CREATE OR REPLACE FUNCTION rollcall.own_types()
+RETURNS text[] LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+    SELECT ARRAY['USER_CREATED', 'USER_UPDATED', 'USER_DELETED'] || rollcall.leased_types()
+$$;
+
 -- One partial index for each kind of work, so that no claim walks rows it cannot take:
--- changes that are due at once, changes that wait for their time, and work with outside effects.
+-- changes that are due at once, changes that wait for their time, work with outside effects, and
+-- what is the application's.
 -- The id lets a worker go on exactly where it stopped: rows enqueued by one statement share their
 -- created_at, and entries of finished rows stay in the index as long as any old snapshot lives.
 DROP INDEX IF EXISTS public.idx_job_queue_status;
@@ -87,9 +101,12 @@ CREATE INDEX IF NOT EXISTS idx_job_queue_scheduled ON public.job_queue (run_at)
     WHERE status = 'PENDING' AND (run_at <= created_at) IS NOT TRUE
       AND job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED');
 CREATE INDEX IF NOT EXISTS idx_job_queue_leased ON public.job_queue (priority DESC, run_at)
+    WHERE status = 'PENDING' AND job_type IN ('REFRESH_USER', 'UNKNOWN_EVENT');
+CREATE INDEX IF NOT EXISTS idx_job_queue_foreign ON public.job_queue (priority DESC, created_at ASC)
     WHERE status = 'PENDING'
-      AND job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED');
-CREATE INDEX idx_job_queue_status ON public.job_queue (status, updated_at)
+      AND job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED', 'REFRESH_USER',
+                           'UNKNOWN_EVENT');
+CREATE INDEX idx_job_queue_status ON public.job_queue (status, job_type, updated_at)
     WHERE status NOT IN ('PENDING', 'COMPLETED');
 -- Rows arrive in the order of time: a few pages of summary serve the monitoring queries. Nothing is
 -- indexed for pruning, for blanking or by subject: an index on subject costs each accepted event a

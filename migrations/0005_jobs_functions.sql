@@ -159,7 +159,7 @@ BEGIN
 END
 $$;
 
--- The same for all FAILED jobs, or those of one kind; returns how many.
+-- The same for all FAILED jobs of rollcall's, or those of one kind; returns how many.
 CREATE FUNCTION rollcall.retry_failed(job_type text DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql SET search_path = '' AS $$
 #variable_conflict use_column
@@ -170,7 +170,8 @@ BEGIN
     WITH failed AS MATERIALIZED (
         SELECT j.id FROM public.job_queue j
         WHERE j.status = 'FAILED' AND j.blanked_at IS NULL
-          AND (retry_failed.job_type IS NULL OR j.job_type = retry_failed.job_type)
+          AND (j.job_type = retry_failed.job_type
+               OR retry_failed.job_type IS NULL AND j.job_type = ANY (rollcall.own_types()))
         ORDER BY j.id
         FOR UPDATE
     )
@@ -224,9 +225,9 @@ LANGUAGE sql STABLE SET search_path = '' SET jit = off ROWS 20 AS $$
     ORDER BY j.job_type, j.status
 $$;
 
--- How much waits: jobs that are due, due later, running, waiting for their next attempt, and given
--- up; and for how long the oldest due one has been due. Finished jobs are not looked at: partial
--- indexes answer, which the planner cannot know to be small.
+-- How much of rollcall's own waits: jobs that are due, due later, running, waiting for their next
+-- attempt, and given up; and for how long the oldest due one has been due. Finished jobs are not
+-- looked at: partial indexes answer, which the planner cannot know to be small.
 CREATE FUNCTION rollcall.queue_depth()
 RETURNS TABLE (queue text, ready bigint, scheduled bigint, running bigint, retry bigint,
                dead bigint, oldest_seconds double precision)
@@ -245,7 +246,7 @@ LANGUAGE sql STABLE SET search_path = '' SET enable_seqscan = off SET jit = off 
         SELECT 'effects', j.run_at <= now(), j.attempts, j.run_at
         FROM public.job_queue j
         WHERE j.status = 'PENDING'
-          AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+          AND j.job_type = ANY (rollcall.leased_types())
     ), waiting AS (
         SELECT p.queue, count(*) FILTER (WHERE p.due) AS ready,
                count(*) FILTER (WHERE NOT p.due AND p.tries = 0) AS scheduled,
@@ -258,29 +259,31 @@ LANGUAGE sql STABLE SET search_path = '' SET enable_seqscan = off SET jit = off 
                count(*) FILTER (WHERE j.status = 'PROCESSING') AS running,
                count(*) FILTER (WHERE j.status = 'FAILED') AS dead
         FROM public.job_queue j
-        WHERE j.status IN ('PROCESSING', 'FAILED')
+        WHERE j.status IN ('PROCESSING', 'FAILED') AND j.job_type = ANY (rollcall.own_types())
         GROUP BY 1
     )
     SELECT q.queue, coalesce(w.ready, 0), coalesce(w.scheduled, 0), coalesce(o.running, 0),
-           coalesce(w.retry, 0), coalesce(o.dead, 0), coalesce(w.oldest_seconds, 0)
+           coalesce(w.retry, 0), coalesce(o.dead, 0), greatest(w.oldest_seconds, 0)
     FROM (VALUES ('users'), ('effects')) AS q (queue)
     LEFT JOIN waiting w ON w.queue = q.queue
     LEFT JOIN others o ON o.queue = q.queue
     ORDER BY q.queue DESC
 $$;
 
--- The oldest thousand jobs that ought to have moved on: PROCESSING, or due and not taken, for
--- longer than `older_than`.
+-- The oldest thousand of rollcall's own jobs that ought to have moved on: PROCESSING, or due and
+-- not taken, for longer than `older_than`.
 CREATE FUNCTION rollcall.stuck_jobs(older_than interval DEFAULT '1 hour')
 RETURNS TABLE (id uuid, job_type text, status text, attempts integer, since timestamptz,
                worker text, reason text)
 LANGUAGE sql STABLE SET search_path = '' SET enable_seqscan = off SET jit = off ROWS 100 AS $$
-    SELECT j.id, j.job_type, j.status, j.attempts, j.updated_at, j.leased_by,
+    SELECT j.id, j.job_type, j.status, j.attempts,
+           coalesce(j.updated_at, j.created_at, '-infinity'), j.leased_by,
            CASE WHEN j.lease_until IS NULL THEN 'PROCESSING without a lease'
                 WHEN j.lease_until < now() THEN 'its lease lapsed and it was not rescued'
                 ELSE 'still running' END
     FROM public.job_queue j
-    WHERE j.status = 'PROCESSING' AND j.updated_at < now() - older_than
+    WHERE j.status = 'PROCESSING' AND j.job_type = ANY (rollcall.own_types())
+      AND coalesce(j.updated_at, j.created_at, '-infinity') < now() - older_than
     UNION ALL
     -- One branch for each partial index.
     SELECT j.id, j.job_type, j.status, j.attempts, j.created_at, NULL, 'due, and not taken'
@@ -298,7 +301,7 @@ LANGUAGE sql STABLE SET search_path = '' SET enable_seqscan = off SET jit = off 
     SELECT j.id, j.job_type, j.status, j.attempts, j.run_at, NULL, 'due, and not taken'
     FROM public.job_queue j
     WHERE j.status = 'PENDING'
-      AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+      AND j.job_type = ANY (rollcall.leased_types())
       AND j.run_at < now() - older_than
     ORDER BY 5, 1
     LIMIT 1000

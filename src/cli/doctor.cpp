@@ -8,19 +8,24 @@
 #include "cli/version.hpp"
 #include "directory/directory.hpp"
 #include "directory/users_table.hpp"
+#include "jobs/job.hpp"
 #include "jobs/queue_admin.hpp"
+#include "jobs/reason.hpp"
 #include "pg/migrator.hpp"
 #include "webhooks/signature.hpp"
 
 #include <fmt/format.h>
 
 #include <cstdlib>
+#include <ranges>
+#include <set>
 
 namespace rollcall::cli {
 namespace {
 
 constexpr int oldest_server = 140000;
 constexpr std::int64_t clock_offset_max_ms = 2'000;
+constexpr std::size_t foreign_kinds_shown = 8;
 // No user has this id; a 404 for it shows that the key is good.
 constexpr std::string_view nobody = "user_rollcalldoctor00000000000000";
 
@@ -53,6 +58,7 @@ void check_queue_counts(const std::vector<jobs::QueueCount>& counts,
     std::int64_t dead = 0;
     std::int64_t due = 0;
     for (const jobs::QueueCount& count : counts) {
+        if (!jobs::is_own(count.kind)) continue;
         if (count.status == "FAILED") dead += count.jobs;
         due += count.due;
     }
@@ -68,6 +74,27 @@ void check_queue_counts(const std::vector<jobs::QueueCount>& counts,
     } else {
         findings.ok("stuck_jobs", fmt::format("none; {} due now", due));
     }
+}
+
+// An application may keep jobs of its own in the table; a misspelt type looks the same.
+void check_foreign_jobs(const std::vector<jobs::QueueCount>& counts, Findings& findings) {
+    std::int64_t foreign = 0;
+    std::set<std::string_view> kinds;
+    for (const jobs::QueueCount& count : counts) {
+        if (jobs::is_own(count.kind)) continue;
+        foreign += count.jobs;
+        kinds.insert(count.kind);
+    }
+    if (foreign == 0) return;
+    std::string names;
+    for (const std::string_view kind : kinds | std::views::take(foreign_kinds_shown)) {
+        names += (names.empty() ? "" : ", ") + jobs::clean_reason(kind);
+    }
+    if (kinds.size() > foreign_kinds_shown) names += ", …";
+    findings.warn("foreign_jobs",
+                  fmt::format("{} jobs of types rollcall does not know: {}", foreign, names),
+                  "rollcall leaves them alone: is the application that works them off running, and "
+                  "is each type spelt right?");
 }
 
 Task<bool> check_server(pg::Pool& pool, Findings& findings) {
@@ -150,8 +177,9 @@ Task<> check_database(pg::Pool& pool, const Config& config, Findings& findings) 
                       fmt::format("REVOKE ALL ON {} FROM anon, authenticated", exposed.text(0, 0)));
     }
     jobs::QueueAdmin admin(pool);
-    check_queue_counts(co_await admin.stats(), co_await admin.stuck(std::chrono::hours(1)),
-                       findings);
+    const auto counts = co_await admin.stats();
+    check_queue_counts(counts, co_await admin.stuck(std::chrono::hours(1)), findings);
+    check_foreign_jobs(counts, findings);
 }
 
 Task<> check_clerk(Executor executor, const Config& config, Findings& findings) {

@@ -1,6 +1,7 @@
 // Housekeeping of `job_queue`, by one instance at a time (lease "chores"): makes jobs whose lease
 // lapsed due again, removes finished ones after their retention, blanks personal data after its own
-// and soon after a user is deleted, and samples the depth of the queue. Every step is a short
+// and soon after a user is deleted, and samples the depth of the queue. Jobs of kinds that are not
+// rollcall's are the application's, and left alone by all of it. Every step is a short
 // statement over a bounded part of the table, repeatable at any time, and skips rows that somebody
 // else holds. No index serves them alone: the sweep walks the table's pages in order.
 #pragma once

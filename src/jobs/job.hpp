@@ -1,6 +1,8 @@
 // A row of `job_queue`: a promise to do something. docs/jobs.md draws its states.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -17,6 +19,14 @@ inline constexpr std::string_view user_updated = "USER_UPDATED";
 inline constexpr std::string_view user_deleted = "USER_DELETED";
 inline constexpr std::string_view refresh_user = "REFRESH_USER";  // read one user from Clerk again
 inline constexpr std::string_view unknown_event = "UNKNOWN_EVENT";  // kept for a person
+
+// The kinds that are rollcall's, as rollcall.own_types() has them. A job of any other kind belongs
+// to an application that shares the table, and is left alone.
+inline constexpr std::array own_kinds{user_created, user_updated, user_deleted, refresh_user,
+                                      unknown_event};
+[[nodiscard]] constexpr bool is_own(std::string_view kind) {
+    return std::ranges::find(own_kinds, kind) != own_kinds.end();
+}
 
 struct Job {
     std::string id;

@@ -62,11 +62,11 @@ WHERE j.event_id = ANY($1::text[])
 WITH RECURSIVE level (priority) AS (
     SELECT max(j.priority) FROM public.job_queue j
     WHERE j.status = 'PENDING'
-      AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+      AND j.job_type = ANY (rollcall.leased_types())
     UNION ALL
     SELECT (SELECT max(j.priority) FROM public.job_queue j
             WHERE j.status = 'PENDING'
-              AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+              AND j.job_type = ANY (rollcall.leased_types())
               AND j.priority < level.priority)
     FROM level WHERE level.priority IS NOT NULL
 ), due AS MATERIALIZED (
@@ -74,7 +74,7 @@ WITH RECURSIVE level (priority) AS (
     FROM level CROSS JOIN LATERAL (
         SELECT j.id, j.run_at FROM public.job_queue j
         WHERE j.status = 'PENDING'
-          AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+          AND j.job_type = ANY (rollcall.leased_types())
           AND j.priority = level.priority AND j.run_at <= now()
           AND (cardinality($2::text[]) = 0 OR j.job_type = ANY($2::text[]))
         ORDER BY j.run_at
@@ -136,16 +136,19 @@ SET status = 'PENDING', attempts = greatest(j.attempts - 1, 0), run_at = now(), 
     leased_by = NULL, lease_until = NULL,
     history = rollcall.add_transition(j.history, 'PENDING', j.attempts, 'worker stopped')
 WHERE j.status = 'PROCESSING' AND j.leased_by = $1::text
+  AND j.job_type = ANY (rollcall.own_types())
 
 -- name: rescue
--- Leases that lapsed: the attempt counts. PROCESSING without a lease is another program's (a table
--- that was adopted); an hour without a change says that it is gone.
+-- Leases that lapsed: the attempt counts. A job of ours that is PROCESSING without a lease was
+-- another program's (a table that was adopted); an hour without a change says that it is gone.
 WITH lapsed AS MATERIALIZED (
     SELECT j.id, j.attempts >= coalesce(j.max_attempts, $1::integer) AS last
     FROM public.job_queue j
-    WHERE j.status = 'PROCESSING'
+    WHERE j.status = 'PROCESSING' AND j.job_type = ANY (rollcall.own_types())
       AND (j.lease_until < now()
-           OR (j.lease_until IS NULL AND j.updated_at < now() - interval '1 hour'))
+           OR (j.lease_until IS NULL
+               AND coalesce(j.updated_at, j.created_at, '-infinity')
+                   < now() - interval '1 hour'))
     ORDER BY j.updated_at
     LIMIT 1000
     FOR UPDATE SKIP LOCKED
@@ -191,6 +194,7 @@ WITH seen AS MATERIALIZED (
         coalesce(j.subject, j.payload ->> 'clerk_id') AS subject
     FROM public.job_queue j
     WHERE j.ctid >= $1::tid AND j.ctid < $2::tid AND j.status <> 'PROCESSING'
+      AND j.job_type = ANY (rollcall.own_types())
 ), due AS MATERIALIZED (
     SELECT seen.at, seen.status,
         CASE seen.status
@@ -249,7 +253,7 @@ WHERE name = $1::text AND holder = $2::text AND fence = $3::bigint
 -- name: list
 -- What a person sees of a job; newest first. $5 bounds how far back to look from the cursor (or
 -- now) in milliseconds, so that the usual page reads the newest part of the table only; the caller
--- widens it. A search for what is PENDING names the conditions of its three partial indexes.
+-- widens it. A search for what is PENDING names the conditions of its four partial indexes.
 SELECT j.id, j.job_type, j.status, j.priority, j.attempts, j.max_attempts, j.subject, j.event_id,
     j.error, rollcall.rfc3339(j.created_at) AS created_at,
     rollcall.rfc3339(j.updated_at) AS updated_at, rollcall.rfc3339(j.run_at) AS run_at,
@@ -270,7 +274,8 @@ WHERE ($1::text IS NULL OR j.status = $1::text)
        OR (j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
            AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED'))
        OR (j.status = 'PENDING'
-           AND j.job_type NOT IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')))
+           AND j.job_type = ANY (rollcall.leased_types()))
+       OR (j.status = 'PENDING' AND j.job_type <> ALL (rollcall.own_types())))
 ORDER BY coalesce(j.created_at, '-infinity') DESC, j.id DESC
 LIMIT $8::integer
 

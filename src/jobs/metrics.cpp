@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "jobs/job.hpp"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -10,8 +11,6 @@ namespace rollcall::jobs {
 namespace {
 
 constexpr std::string_view other = "other";
-constexpr std::array known_kinds{user_created, user_updated,  user_deleted,
-                                 refresh_user, unknown_event, other};
 
 constexpr std::array sources{
     std::pair{Metrics::Source::webhook, "webhook"}, std::pair{Metrics::Source::poll, "poll"},
@@ -34,17 +33,16 @@ std::string_view queue_of(std::string_view kind) {
 }
 
 std::string_view kind_label(std::string_view kind) {
-    for (const auto known : known_kinds) {
-        if (kind == known) return known;
-    }
-    return other;
+    const auto* const found = std::ranges::find(own_kinds, kind);
+    return found == own_kinds.end() ? other : *found;
 }
 
 Metrics::Metrics(MetricsRegistry& registry)
     : leader_(registry.gauge("rollcall_leader", "Whether this instance has the duty.")) {
     leader_.Add({{"role", "chores"}});
     for (const auto name : {queue_users, queue_effects}) add_queue(registry, std::string(name));
-    for (const auto name : known_kinds) add_kind(registry, std::string(name));
+    for (const auto name : own_kinds) add_kind(registry, std::string(name));
+    add_kind(registry, std::string(other));
 }
 
 void Metrics::add_queue(MetricsRegistry& registry, const std::string& name) {

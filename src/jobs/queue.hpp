@@ -51,8 +51,8 @@ public:
     Task<Result<std::vector<Enqueued>>> enqueue(std::span<const NewJob> jobs);
 
     // Leases up to `limit` due jobs of the given kinds (none: every leased kind) to `worker`, by
-    // priority and then age. A lapsed lease makes the job due again, its attempt counted. The kinds
-    // USER_* are never leased.
+    // priority and then age. A lapsed lease makes the job due again, its attempt counted. Changes
+    // of users are never leased, and jobs that are not rollcall's are left alone.
     Task<std::vector<Job>> claim(std::string_view worker, std::span<const std::string> kinds,
                                  int limit, std::chrono::milliseconds lease);
 

@@ -176,6 +176,15 @@ test('doctor finds what is wrong, and what is well', async () => {
   ]) {
     assert.equal(verdicts[check], 'ok', check);
   }
+  await postgres.query(
+    database,
+    "INSERT INTO job_queue (job_type) VALUES ('SEND_EMAIL'), ('SEND_EMAIL'), ('REFRESH_USR')",
+  );
+  const foreign = JSON.parse(rollcall(['doctor', '--json'], env).stdout).checks.find(
+    (check) => check.check === 'foreign_jobs',
+  );
+  assert.equal(foreign.verdict, 'warn');
+  assert.match(foreign.message, /^3 jobs of types .* REFRESH_USR, SEND_EMAIL$/);
   const empty = await postgres.create();
   const ill = rollcall(['doctor'], { ...env, DATABASE_URL: postgres.url(empty) });
   assert.equal(ill.code, 1);

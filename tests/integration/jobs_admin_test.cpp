@@ -105,7 +105,7 @@ TEST_F(AdminTest, ShowTellsEverything) {
 }
 
 TEST_F(AdminTest, HistoryHoldsEveryStepWithItsReason) {
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     EXPECT_TRUE(run(queue.retry(claim().at(0), std::chrono::milliseconds(0), "busy", true)));
     EXPECT_TRUE(run(queue.bury(claim().at(0), "hopeless")));
     EXPECT_TRUE(run(admin.retry(id)));
@@ -150,7 +150,7 @@ TEST_F(AdminTest, UnknownAndMalformedIdsAreToldApart) {
 TEST_F(AdminTest, OnlyLegalTransitions) {
     // Where the function took a job in `state`; "no" when it refused and left it there.
     const auto allowed = [&](const std::string& state, const std::string& function) {
-        const auto id = made(state, "1 minute", "A");
+        const auto id = made(state, "1 minute", "REFRESH_USER");
         const bool done = sql(fmt::format("SELECT rollcall.{}('{}')", function, id)) == "t";
         const auto now = status(id);
         return done ? now : now == state ? std::string("no") : "refused, but " + now;
@@ -172,7 +172,7 @@ TEST_F(AdminTest, OnlyLegalTransitions) {
 }
 
 TEST_F(AdminTest, RetryStartsOverAndCancelFences) {
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     const auto job = claim().at(0);
     EXPECT_TRUE(run(admin.cancel(id)));
     EXPECT_EQ(column(id, "concat_ws('|', status, fence, leased_by IS NULL, processed_at IS NULL)"),
@@ -200,15 +200,15 @@ TEST_F(AdminTest, ABlankedJobIsNotRetried) {
 
 TEST_F(AdminTest, RetryFailedTakesAllOrOneKind) {
     for (int i = 0; i < 3; ++i) made("FAILED", "1 minute");
-    made("FAILED", "1 minute", "A");
-    made("CANCELLED", "1 minute", "A");
-    EXPECT_EQ(run(admin.retry_failed("A")), 1);
+    made("FAILED", "1 minute", "REFRESH_USER");
+    made("CANCELLED", "1 minute", "REFRESH_USER");
+    EXPECT_EQ(run(admin.retry_failed("REFRESH_USER")), 1);
     EXPECT_EQ(run(admin.retry_failed(std::nullopt)), 3);
     EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status = 'PENDING'"), "4");
 }
 
 TEST_F(AdminTest, OperatorsAndWorkersRaceAndOneWins) {
-    sql("SELECT rollcall.enqueue('A', '{}') FROM generate_series(1, 60)");
+    sql("SELECT rollcall.enqueue('REFRESH_USER', '{}') FROM generate_series(1, 60)");
     auto jobs = claim(60);
     int done = 0;
     int completed = 0;
@@ -246,10 +246,10 @@ TEST_F(AdminTest, StatsCountByKindAndStatus) {
     sql("UPDATE job_queue SET run_at = now() + interval '1 hour'");
     made("PENDING", "2 minutes");
     sql("UPDATE job_queue SET processed_at = created_at + interval '10 s' WHERE id = '" +
-        made("COMPLETED", "1 minute", "A") + "'");
+        made("COMPLETED", "1 minute", "REFRESH_USER") + "'");
     const auto counts = run(admin.stats());
     ASSERT_EQ(counts.size(), 2U);
-    EXPECT_EQ(counts[0].kind, "A");
+    EXPECT_EQ(counts[0].kind, "REFRESH_USER");
     EXPECT_EQ(counts[0].status, "COMPLETED");
     EXPECT_EQ(counts[0].average_seconds, 10.0);
     EXPECT_EQ(counts[1].jobs, 2);
@@ -259,7 +259,7 @@ TEST_F(AdminTest, StatsCountByKindAndStatus) {
 
 TEST_F(AdminTest, DepthCountsWhatIsNotFinished) {
     add("USER_CREATED");
-    add("A", 1, "now() + interval '1 hour'");
+    add("REFRESH_USER", 1, "now() + interval '1 hour'");
     made("FAILED", "1 minute");
     made("COMPLETED", "1 minute");
     const auto depth = run(admin.depth());
@@ -273,14 +273,14 @@ TEST_F(AdminTest, DepthCountsWhatIsNotFinished) {
 }
 
 TEST_F(AdminTest, StuckNamesTheReason) {
-    const auto running = add("A");
+    const auto running = add("REFRESH_USER");
     claim();
     const auto foreign = made("PROCESSING", "3 hours");
     const auto waiting = made("PENDING", "3 hours");
-    const auto lapsed = add("A");
+    const auto lapsed = add("REFRESH_USER");
     claim();
     made("PENDING", "1 minute");
-    add("A", 1, "now() + interval '1 hour'");
+    add("REFRESH_USER", 1, "now() + interval '1 hour'");
     sql(
         fmt::format("UPDATE job_queue SET updated_at = now() - interval '2 hours' "
                     "WHERE status = 'PROCESSING'"));
@@ -306,7 +306,7 @@ TEST_F(SqlFunctions, EnqueueWakesAndDeduplicates) {
     EXPECT_EQ(sql("SELECT rollcall.enqueue('USER_UPDATED', '{}', event_id => 'msg_1')"), id);
     EXPECT_EQ(sql("SELECT count(*) FROM job_queue"), "1");
     EXPECT_EQ(id[14], '7');  // the version of the UUID
-    EXPECT_EQ(column(sql("SELECT rollcall.enqueue('A', '{}', NULL, NULL)"),
+    EXPECT_EQ(column(sql("SELECT rollcall.enqueue('REFRESH_USER', '{}', NULL, NULL)"),
                      "concat_ws('|', priority, run_at = created_at)"),
               "1|t");
 }
@@ -332,7 +332,7 @@ TEST_F(SqlFunctions, NobodyElseMayCallThem) {
 
 TEST_F(SqlFunctions, TheServerSideRoleMayAndTheClientsMayNot) {
     const std::string as_server = "SET ROLE service_role; ";
-    const auto id = sql(as_server + "SELECT rollcall.enqueue('A', '{}')");
+    const auto id = sql(as_server + "SELECT rollcall.enqueue('REFRESH_USER', '{}')");
     EXPECT_EQ(status(id), "PENDING");
     EXPECT_EQ(sql(as_server + fmt::format("SELECT rollcall.cancel_job('{}')", id)), "t");
     EXPECT_EQ(sql(as_server + fmt::format("SELECT rollcall.retry_job('{}')", id)), "t");
@@ -341,8 +341,8 @@ TEST_F(SqlFunctions, TheServerSideRoleMayAndTheClientsMayNot) {
               "3");
     for (const auto* role : {"anon", "authenticated"}) {
         for (const auto* what :
-             {"rollcall.enqueue('A', '{}')", "rollcall.retry_failed()", "1 FROM rollcall.leases",
-              "rollcall.queue_stats()", "1 FROM public.job_queue"}) {
+             {"rollcall.enqueue('REFRESH_USER', '{}')", "rollcall.retry_failed()",
+              "1 FROM rollcall.leases", "rollcall.queue_stats()", "1 FROM public.job_queue"}) {
             EXPECT_THROW(sql(fmt::format("SET ROLE {}; SELECT {}", role, what)), std::runtime_error)
                 << role << " " << what;
         }

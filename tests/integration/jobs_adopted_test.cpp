@@ -27,7 +27,8 @@ constexpr auto as_documented = R"(
       ('USER_CREATED', '{"clerk_id":"user_1"}', 'PENDING', NULL, now() - interval '3 hours', now()),
       ('USER_CREATED', '{"clerk_id":"user_2"}', 'FAILED', 'boom', now() - interval '2 hours',
        now() - interval '1 hour'),
-      ('OTHER', '{"n":1}', 'PENDING', NULL, NULL, NULL);
+      ('REFRESH_USER', '{"clerk_id":"user_3"}', 'PENDING', NULL, NULL, NULL),
+      ('SEND_EMAIL', '{"n":1}', 'PENDING', NULL, now(), now());
 )";
 
 struct AdoptedTable : testing::Test {
@@ -50,7 +51,7 @@ TEST_F(AdoptedTable, IsKeptAndWorkedOff) {
     db.sql("CREATE SCHEMA rollcall");
     db.sql(as_documented);
     migrate_all();
-    EXPECT_EQ(db.sql("SELECT count(*) FROM job_queue"), "3");
+    EXPECT_EQ(db.sql("SELECT count(*) FROM job_queue"), "4");
     EXPECT_EQ(db.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE "
                      "tablename = 'job_queue' AND indexname ~ 'status|priority'"),
               "idx_job_queue_priority_created idx_job_queue_status");
@@ -69,18 +70,18 @@ TEST_F(AdoptedTable, IsKeptAndWorkedOff) {
     JobQueue queue(pool);
     const auto jobs = test::run(io, queue.claim("w1", {}, 10, std::chrono::seconds(15)));
     ASSERT_EQ(jobs.size(), 1U);
-    EXPECT_EQ(jobs[0].kind, "OTHER");
+    EXPECT_EQ(jobs[0].kind, "REFRESH_USER");
     EXPECT_EQ(jobs[0].age.count(), 0);
     EXPECT_TRUE(test::run(io, queue.complete(jobs[0], "{}")));
 
     QueueAdmin admin(pool);
-    const auto page = test::run(io, admin.list({.limit = 2}));
+    const auto page = test::run(io, admin.list({.limit = 3}));
     ASSERT_TRUE(page);
     ASSERT_TRUE(page->next);
     const auto rest = test::run(io, admin.list({.after = page->next, .limit = 2}));
     ASSERT_TRUE(rest);
     ASSERT_EQ(rest->jobs.size(), 1U);
-    EXPECT_EQ(rest->jobs[0].kind, "OTHER");  // without a time it stands last
+    EXPECT_EQ(rest->jobs[0].kind, "REFRESH_USER");  // without a time it stands last
     EXPECT_EQ(test::run(io, admin.retry_failed(std::nullopt)), 1);
     const auto id = db.sql("SELECT id FROM job_queue WHERE payload->>'clerk_id' = 'user_2'");
     const auto job = test::run(io, admin.show(id));

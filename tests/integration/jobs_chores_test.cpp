@@ -136,9 +136,9 @@ protected:
 };
 
 TEST_F(ChoresTest, RescueTakesLapsedLeasesOnly) {
-    const auto lost = add("A");
-    const auto fine = add("A");
-    const auto last = add("A");
+    const auto lost = add("REFRESH_USER");
+    const auto fine = add("REFRESH_USER");
+    const auto last = add("REFRESH_USER");
     sql(fmt::format("UPDATE job_queue SET max_attempts = 1 WHERE id = '{}'", last));
     claim();
     lapse(lost);
@@ -158,7 +158,7 @@ TEST_F(ChoresTest, RescueTakesLapsedLeasesOnly) {
 }
 
 TEST_F(ChoresTest, RescueGivesUpAfterTheConfiguredAttempts) {
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     sql("UPDATE job_queue SET attempts = 9");
     claim();
     lapse(id);
@@ -175,8 +175,19 @@ TEST_F(ChoresTest, RescueTakesBackWhatAnotherProgramLeftAnHourAgo) {
     EXPECT_EQ(history(old), "PENDING PROCESSING PENDING");
 }
 
+TEST_F(ChoresTest, RescueTakesBackWhatBearsNoTime) {
+    const auto untimed = ended("PROCESSING", "1 minute");
+    const auto young = ended("PROCESSING", "1 minute");
+    sql(fmt::format("UPDATE job_queue SET created_at = NULL WHERE id = '{}'", untimed));
+    sql("UPDATE job_queue SET updated_at = NULL");
+    EXPECT_EQ(sql("SELECT string_agg(id::text, ',') FROM rollcall.stuck_jobs()"), untimed);
+    EXPECT_EQ(run(chores.rescue()), 1);
+    EXPECT_EQ(status(untimed), "PENDING");
+    EXPECT_EQ(status(young), "PROCESSING");
+}
+
 TEST_F(ChoresTest, RescueOfThousandsGoesOnUntilNoneIsLeft) {
-    sql("SELECT rollcall.enqueue('A', '{}') FROM generate_series(1, 2100)");
+    sql("SELECT rollcall.enqueue('REFRESH_USER', '{}') FROM generate_series(1, 2100)");
     claim(5000);
     sql("UPDATE job_queue SET lease_until = now() - interval '1 second'");
     EXPECT_EQ(run(chores.rescue()), 2100);
@@ -269,7 +280,7 @@ TEST_F(ChoresTest, RunsByItselfAndBlanksSoonAfterADeletion) {
     deleted("user_before", "now() - interval '2 hours'");
     const auto id = ended("COMPLETED", "1 minute", "user_gone");
     const auto other = ended("COMPLETED", "1 minute", "user_1");
-    const auto lost = add("A");
+    const auto lost = add("REFRESH_USER");
     claim();
     mine.start();
     ASSERT_TRUE(wait_until([&] { return blank(old); }));
@@ -322,8 +333,8 @@ TEST_F(ChoresTest, SampleCountsWhatWaits) {
     sql(
         fmt::format("UPDATE job_queue SET run_at = now() - interval '30 s', "
                     "created_at = now() - interval '40 s' WHERE id = '{}'",
-                    add("A")));
-    add("A", 9);
+                    add("REFRESH_USER")));
+    add("REFRESH_USER", 9);
     claim(1);
     run(chores.sample());
     const auto page = registry.render();

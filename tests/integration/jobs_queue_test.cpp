@@ -187,11 +187,11 @@ TEST_F(Enqueue, TenThousandInOneCall) {
 class Claim : public JobsTest {};
 
 TEST_F(Claim, ByPriorityThenByAgeAndNeverBeforeItsTime) {
-    const auto old = add("A");
-    const auto young = add("A");
-    const auto urgent = add("B", 5);
-    const auto retried = add("A", 1, "now() - interval '1 hour'");
-    const auto later = add("A", 9, "now() + interval '1 hour'");
+    const auto old = add("REFRESH_USER");
+    const auto young = add("REFRESH_USER");
+    const auto urgent = add("UNKNOWN_EVENT", 5);
+    const auto retried = add("REFRESH_USER", 1, "now() - interval '1 hour'");
+    const auto later = add("REFRESH_USER", 9, "now() + interval '1 hour'");
     std::vector<std::string> order;
     for (const auto& job : claim()) order.push_back(job.id);
     EXPECT_EQ(order, (std::vector{urgent, retried, old, young}));
@@ -199,24 +199,24 @@ TEST_F(Claim, ByPriorityThenByAgeAndNeverBeforeItsTime) {
 }
 
 TEST_F(Claim, OneByOneInTheSameOrder) {
-    const auto second = add("A");
-    const auto third = add("A");
-    const auto first = add("A", 1, "now() - interval '1 hour'");
-    const auto last = add("A", 0, "now() - interval '2 hours'");
+    const auto second = add("REFRESH_USER");
+    const auto third = add("REFRESH_USER");
+    const auto first = add("REFRESH_USER", 1, "now() - interval '1 hour'");
+    const auto last = add("REFRESH_USER", 0, "now() - interval '2 hours'");
     std::vector<std::string> order;
     for (int i = 0; i < 4; ++i) order.push_back(claim(1).at(0).id);
     EXPECT_EQ(order, (std::vector{first, second, third, last}));
 }
 
 TEST_F(Claim, FillsTheJobAndTheRow) {
-    const auto id = add("A", 3, "now() - interval '5 seconds'");
+    const auto id = add("REFRESH_USER", 3, "now() - interval '5 seconds'");
     sql("UPDATE job_queue SET max_attempts = 4, event_id = 'e', original_event = 'bytes', "
         "created_at = now() - interval '10 seconds'");
     const auto jobs = claim();
     ASSERT_EQ(jobs.size(), 1U);
     const Job& job = jobs[0];
     EXPECT_EQ(job.id, id);
-    EXPECT_EQ(job.kind, "A");
+    EXPECT_EQ(job.kind, "REFRESH_USER");
     EXPECT_EQ(job.payload, R"({"clerk_id": "user_1"})");
     EXPECT_EQ(job.subject, "user_1");
     EXPECT_EQ(job.event_id, "e");
@@ -238,9 +238,9 @@ TEST_F(Claim, FillsTheJobAndTheRow) {
 TEST_F(Claim, NeverTakesChangesOfUsersAndOnlyTheKindsAsked) {
     add("USER_CREATED");
     add("USER_DELETED");
-    add("A");
-    const auto b = add("B");
-    const std::vector<std::string> kinds{"B", "C"};
+    add("REFRESH_USER");
+    const auto b = add("UNKNOWN_EVENT");
+    const std::vector<std::string> kinds{"UNKNOWN_EVENT", "C"};
     const auto jobs = run(queue.claim("w1", kinds, 10, seconds(5)));
     ASSERT_EQ(jobs.size(), 1U);
     EXPECT_EQ(jobs[0].id, b);
@@ -249,7 +249,7 @@ TEST_F(Claim, NeverTakesChangesOfUsersAndOnlyTheKindsAsked) {
 }
 
 TEST_F(Claim, TakesNoMoreThanAskedOverSeveralPriorities) {
-    for (int i = 0; i < 30; ++i) add("A", i % 3);
+    for (int i = 0; i < 30; ++i) add("REFRESH_USER", i % 3);
     std::vector<int> sizes;
     std::set<std::string> ids;
     for (int i = 0; i < 5; ++i) {
@@ -262,7 +262,7 @@ TEST_F(Claim, TakesNoMoreThanAskedOverSeveralPriorities) {
 }
 
 TEST_F(Claim, ManyWorkersAtOnceNeverTakeOneJobTwice) {
-    sql("SELECT rollcall.enqueue('A', '{}', n % 3) FROM generate_series(1, 400) n");
+    sql("SELECT rollcall.enqueue('REFRESH_USER', '{}', n % 3) FROM generate_series(1, 400) n");
     std::multiset<std::string> ids;
     int done = 0;
     for (int i = 0; i < 8; ++i) {
@@ -288,8 +288,8 @@ TEST_F(Claim, ManyWorkersAtOnceNeverTakeOneJobTwice) {
 }
 
 TEST_F(Claim, PassesRowsThatAnotherTransactionHolds) {
-    const auto held = add("A", 9);
-    const auto free = add("A", 1);
+    const auto held = add("REFRESH_USER", 9);
+    const auto free = add("REFRESH_USER", 1);
     const pg::Statement lock{"test_lock", "SELECT 1 FROM job_queue WHERE priority = 9 FOR UPDATE"};
     auto transaction = run(pool.begin());
     run(transaction.execute(lock));
@@ -307,7 +307,7 @@ TEST_F(Claim, IsRightBesideASnapshotThatIsHeldOpen) {
     auto snapshot = run(pool.begin());
     run(snapshot.execute(isolation));
     run(snapshot.execute(look));
-    sql("SELECT rollcall.enqueue('A', '{}', n % 2) FROM generate_series(1, 500) n");
+    sql("SELECT rollcall.enqueue('REFRESH_USER', '{}', n % 2) FROM generate_series(1, 500) n");
     std::vector<std::string> order;
     for (auto jobs = claim(40); !jobs.empty(); jobs = claim(40)) {
         for (const auto& job : jobs) {
@@ -325,7 +325,7 @@ TEST_F(Claim, IsRightBesideASnapshotThatIsHeldOpen) {
 
 class End : public JobsTest {
 protected:
-    std::string id = add("A");
+    std::string id = add("REFRESH_USER");
     Job job = claim().at(0);
 };
 
@@ -408,7 +408,7 @@ TEST_F(End, RenewProlongsAndIsNoTransition) {
 }
 
 TEST_F(End, ReleaseGivesBackAllOfOneWorker) {
-    const auto other = add("A");
+    const auto other = add("REFRESH_USER");
     (void)claim(1, "w2");
     EXPECT_EQ(run(queue.release("w1")), 1);
     EXPECT_EQ(column(id, "concat_ws('|', status, attempts, run_at <= now())"), "PENDING|0|t");

@@ -40,22 +40,23 @@ Task<Outcome> nothing_to_do(const Job& /*job*/) {
 TEST_F(WorkerTest, RunsWhatIsDueAndRecordsTheResult) {
     Worker worker(io.get_executor(), queue, config(), metrics);
     std::vector<std::string> seen;
-    worker.handle("A", [&](const Job& job) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& job) -> Task<Outcome> {
         seen.push_back(job.id);
         co_return Completed{R"({"rows":2})"};
     });
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     worker.start();
     ASSERT_TRUE(reaches(id, "COMPLETED"));
     EXPECT_EQ(seen, std::vector{id});
     EXPECT_EQ(column(id, "result->>'rows'"), "2");
-    const auto late = add("A");
+    const auto late = add("REFRESH_USER");
     worker.wake();
     ASSERT_TRUE(reaches(late, "COMPLETED"));
     stop(worker);
     EXPECT_THAT(
         registry.render(),
-        HasSubstr(R"(rollcall_jobs_completed_total{kind="other",queue="effects",result="ok"} 2)"));
+        HasSubstr(
+            R"(rollcall_jobs_completed_total{kind="REFRESH_USER",queue="effects",result="ok"} 2)"));
 }
 
 TEST_F(WorkerTest, RetriesUntilItGivesUp) {
@@ -63,12 +64,12 @@ TEST_F(WorkerTest, RetriesUntilItGivesUp) {
     settings.retry.attempts_max = 4;
     Worker worker(io.get_executor(), queue, settings, metrics);
     int calls = 0;
-    worker.handle("A", [&](const Job& job) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& job) -> Task<Outcome> {
         ++calls;
         EXPECT_EQ(job.attempt, calls);
         co_return Retry{.reason = fmt::format("try {}", calls)};
     });
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     worker.start();
     ASSERT_TRUE(reaches(id, "FAILED"));
     stop(worker);
@@ -82,13 +83,13 @@ TEST_F(WorkerTest, RetriesUntilItGivesUp) {
 TEST_F(WorkerTest, AThrownOutageBurnsNoAttemptAndAnythingElseDoes) {
     Worker worker(io.get_executor(), queue, config(), metrics);
     int calls = 0;
-    worker.handle("A", [&](const Job& /*job*/) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& /*job*/) -> Task<Outcome> {
         ++calls;
         if (calls <= 20) throw Unavailable("Clerk is away");
         if (calls <= 22) throw std::logic_error("broken");
         co_return Completed{};
     });
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     worker.start();
     ASSERT_TRUE(reaches(id, "COMPLETED"));
     stop(worker);
@@ -99,7 +100,7 @@ TEST_F(WorkerTest, AThrownOutageBurnsNoAttemptAndAnythingElseDoes) {
 
 TEST_F(WorkerTest, KindsWithoutAHandlerFailAtOnce) {
     Worker worker(io.get_executor(), queue, config(), metrics);
-    worker.handle("A", nothing_to_do);
+    worker.handle("REFRESH_USER", nothing_to_do);
     const auto id = add("UNKNOWN_EVENT");
     worker.start();
     ASSERT_TRUE(reaches(id, "FAILED"));
@@ -110,8 +111,9 @@ TEST_F(WorkerTest, KindsWithoutAHandlerFailAtOnce) {
 
 TEST_F(WorkerTest, AResultThatIsNoJsonFails) {
     Worker worker(io.get_executor(), queue, config(), metrics);
-    worker.handle("A", [](const Job& /*job*/) -> Task<Outcome> { co_return Completed{"{"}; });
-    const auto id = add("A");
+    worker.handle("REFRESH_USER",
+                  [](const Job& /*job*/) -> Task<Outcome> { co_return Completed{"{"}; });
+    const auto id = add("REFRESH_USER");
     worker.start();
     ASSERT_TRUE(reaches(id, "FAILED"));
     stop(worker);
@@ -122,13 +124,13 @@ TEST_F(WorkerTest, ClaimsNoMoreThanItCanRun) {
     Worker worker(io.get_executor(), queue, config(), metrics);
     int running = 0;
     int most = 0;
-    worker.handle("A", [&](const Job& /*job*/) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& /*job*/) -> Task<Outcome> {
         most = std::max(most, ++running);
         co_await sleep(milliseconds(5));
         --running;
         co_return Completed{};
     });
-    sql("SELECT rollcall.enqueue('A', '{}') FROM generate_series(1, 40)");
+    sql("SELECT rollcall.enqueue('REFRESH_USER', '{}') FROM generate_series(1, 40)");
     worker.start();
     ASSERT_TRUE(wait_until([&] {
         EXPECT_LE(std::stoi(sql("SELECT count(*) FROM job_queue WHERE status = 'PROCESSING'")), 4);
@@ -143,11 +145,11 @@ TEST_F(WorkerTest, RenewsTheLeaseWhileAHandlerRuns) {
     settings.lease = milliseconds(300);
     Worker worker(io.get_executor(), queue, settings, metrics);
     Wakeup go_on(io.get_executor());
-    worker.handle("A", [&](const Job& /*job*/) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& /*job*/) -> Task<Outcome> {
         co_await go_on.wait(hours(1));
         co_return Completed{};
     });
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     worker.start();
     ASSERT_TRUE(reaches(id, "PROCESSING"));
     const auto first = column(id, "lease_until");
@@ -163,14 +165,15 @@ TEST_F(WorkerTest, RenewsTheLeaseWhileAHandlerRuns) {
 
 TEST_F(WorkerTest, AWorkerThatSleptPastItsLeaseChangesNothing) {
     Chores chores(io.get_executor(), pool, {.holder = "c"}, metrics);
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     const Job slept = claim(1, "paused").at(0);
     lapse(id);
     EXPECT_EQ(run(chores.rescue()), 1);
     EXPECT_EQ(column(id, "concat_ws('|', status, attempts, error, payload->>'retry_count')"),
               "PENDING|1|lease lapsed|1");
     Worker other(io.get_executor(), queue, config("w2"), metrics);
-    other.handle("A", [](const Job& /*job*/) -> Task<Outcome> { co_return Completed{R"("w2")"}; });
+    other.handle("REFRESH_USER",
+                 [](const Job& /*job*/) -> Task<Outcome> { co_return Completed{R"("w2")"}; });
     other.start();
     ASSERT_TRUE(reaches(id, "COMPLETED"));
     stop(other);
@@ -184,12 +187,12 @@ TEST_F(WorkerTest, ACancelledJobsEndIsDropped) {
     Worker worker(io.get_executor(), queue, config(), metrics);
     Wakeup go_on(io.get_executor());
     bool ended = false;
-    worker.handle("A", [&](const Job& /*job*/) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& /*job*/) -> Task<Outcome> {
         co_await go_on.wait(hours(1));
         ended = true;
         co_return Completed{};
     });
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     worker.start();
     ASSERT_TRUE(reaches(id, "PROCESSING"));
     EXPECT_EQ(sql(fmt::format("SELECT rollcall.cancel_job('{}')", id)), "t");
@@ -204,13 +207,13 @@ TEST_F(WorkerTest, ACancelledJobsEndIsDropped) {
 TEST_F(WorkerTest, StopGivesTheRestBackUnburnt) {
     Worker worker(io.get_executor(), queue, config(), metrics);
     Wakeup go_on(io.get_executor());
-    worker.handle("A", [&](const Job& /*job*/) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& /*job*/) -> Task<Outcome> {
         co_await go_on.wait(hours(1));
         co_return Completed{};
     });
-    worker.handle("B", nothing_to_do);
-    const auto slow = add("A");
-    const auto quick = add("B");
+    worker.handle("UNKNOWN_EVENT", nothing_to_do);
+    const auto slow = add("REFRESH_USER");
+    const auto quick = add("UNKNOWN_EVENT");
     worker.start();
     ASSERT_TRUE(reaches(slow, "PROCESSING"));
     ASSERT_TRUE(reaches(quick, "COMPLETED"));
@@ -232,13 +235,13 @@ TEST_F(WorkerTest, TwoWorkersShareOneQueue) {
     Worker second(io.get_executor(), queue, config("w2"), metrics);
     std::multiset<std::string> ran;
     for (Worker* worker : {&first, &second}) {
-        worker->handle("A", [&](const Job& job) -> Task<Outcome> {
+        worker->handle("REFRESH_USER", [&](const Job& job) -> Task<Outcome> {
             ran.insert(job.id);
             co_await sleep(milliseconds(1));
             co_return Completed{};
         });
     }
-    sql("SELECT rollcall.enqueue('A', '{}') FROM generate_series(1, 200)");
+    sql("SELECT rollcall.enqueue('REFRESH_USER', '{}') FROM generate_series(1, 200)");
     first.start();
     second.start();
     ASSERT_TRUE(wait_until(
@@ -252,9 +255,9 @@ TEST_F(WorkerTest, TwoWorkersShareOneQueue) {
 
 TEST_F(WorkerTest, RunDueWorksOffWhatIsDueAndReturns) {
     Worker worker(io.get_executor(), queue, config(), metrics);
-    worker.handle("A", nothing_to_do);
-    sql("SELECT rollcall.enqueue('A', '{}') FROM generate_series(1, 10)");
-    const auto later = add("A", 1, "now() + interval '1 hour'");
+    worker.handle("REFRESH_USER", nothing_to_do);
+    sql("SELECT rollcall.enqueue('REFRESH_USER', '{}') FROM generate_series(1, 10)");
+    const auto later = add("REFRESH_USER", 1, "now() + interval '1 hour'");
     EXPECT_EQ(run(worker.run_due(seconds(20))), 10);
     EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status = 'COMPLETED'"), "10");
     EXPECT_EQ(status(later), "PENDING");
@@ -273,14 +276,14 @@ TEST_F(WorkerTest, RecordsTheEndOnceTheDatabaseIsBack) {
     JobQueue far(proxied);
     Worker worker(io.get_executor(), far, config(), metrics);
     bool cut = false;
-    worker.handle("A", [&](const Job& /*job*/) -> Task<Outcome> {
+    worker.handle("REFRESH_USER", [&](const Job& /*job*/) -> Task<Outcome> {
         proxy.refuse(true);
         proxy.cut();
         cut = true;
         co_return Completed{};
     });
     const log::Capture capture;
-    const auto id = add("A");
+    const auto id = add("REFRESH_USER");
     worker.start();
     ASSERT_TRUE(wait_until([&] {
         return cut && capture.text().find("job_end_not_recorded") != std::string_view::npos;
