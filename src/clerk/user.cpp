@@ -110,9 +110,9 @@ std::optional<std::string> role_in(const simdjson::dom::element& metadata) {
 }  // namespace
 
 bool usable_id(std::string_view id) {
-    return !id.empty() && id.size() <= id_bytes_max && std::ranges::none_of(id, [](char c) {
-        return static_cast<unsigned char>(c) < 0x20 || c == 0x7F;
-    });
+    const auto control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; };
+    return !id.empty() && id != "NULL" && id.size() <= id_bytes_max &&
+           std::ranges::none_of(id, control);
 }
 
 std::optional<User> read_user(const simdjson::dom::object& object) {
