@@ -1,15 +1,18 @@
 #include "admin/bearer.hpp"
 
 #include "crypto/digest.hpp"
+#include "http/syntax.hpp"
+
+#include <algorithm>
 
 namespace rollcall::admin {
 
 bool authorized(const http::Request& request, const Secret& token) {
     if (token.empty() || request.headers.count("Authorization") != 1) return false;
-    constexpr std::string_view scheme = "Bearer ";
-    std::string_view given = *request.headers.get("Authorization");
-    if (!given.starts_with(scheme)) return false;
-    given.remove_prefix(scheme.size());
+    const std::string_view credentials = *request.headers.get("Authorization");
+    const auto scheme_end = std::min(credentials.find(' '), credentials.size());
+    if (!http::same_name(credentials.substr(0, scheme_end), "Bearer")) return false;
+    const std::string_view given = http::trim_blanks(credentials.substr(scheme_end));
     // Hashes have one length, so that not even the token's length shows.
     const auto digest = [](std::string_view text) {
         const crypto::Sha256 hash = crypto::sha256(text);

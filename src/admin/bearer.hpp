@@ -1,4 +1,5 @@
-// `Authorization: Bearer <token>`, compared in constant time.
+// `Authorization: Bearer <token>`, compared in constant time; the scheme's name without regard to
+// case (RFC 9110, 11.1).
 #pragma once
 
 #include "base/secret.hpp"
