@@ -30,6 +30,9 @@ using Endpoints = std::vector<tcp::endpoint>;
 using TlsStream = ssl::stream<Socket>;
 
 constexpr int interim_responses_max = 8;
+// Beast reads as much at once as the buffer has room for: with none reserved, 512 bytes, and a page
+// of users would take thousands of reads.
+constexpr std::size_t read_bytes = 64UL * 1024;
 // Of several addresses, one that does not answer must not use up the request's whole time.
 constexpr std::chrono::seconds connect_limit_when_more{3};
 
@@ -214,6 +217,7 @@ bool WireRequest::idempotent() const {
 
 struct ClientConnection::Native {
     Native(Executor executor, TlsContext* tls) {
+        buffer.reserve(read_bytes);
         if (tls == nullptr) {
             plain.emplace(executor);
         } else {
