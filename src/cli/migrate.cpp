@@ -4,6 +4,9 @@ namespace rollcall::cli {
 
 Task<Result<MigrateOutcome>> run_migrations(pg::Pool& pool, const directory::ColumnMap& columns,
                                             directory::UsersTableOptions options, bool dry_run) {
+    // Looked at first: a table that cannot be used is refused before anything changes.
+    auto plan = co_await directory::plan_users_table(pool, columns, options);
+    if (!plan) co_return std::unexpected(plan.error());
     pg::Migrator migrator(pool, migrations());
     MigrateOutcome outcome;
     if (dry_run) {
@@ -16,10 +19,9 @@ Task<Result<MigrateOutcome>> run_migrations(pg::Pool& pool, const directory::Col
         auto applied = co_await migrator.apply();
         if (!applied) co_return std::unexpected(applied.error());
         outcome.steps = std::move(*applied);
+        plan = co_await directory::ensure_users_table(pool, columns, options);
+        if (!plan) co_return std::unexpected(plan.error());
     }
-    auto plan = dry_run ? co_await directory::plan_users_table(pool, columns, options)
-                        : co_await directory::ensure_users_table(pool, columns, options);
-    if (!plan) co_return std::unexpected(plan.error());
     for (const auto& step : plan->steps) {
         outcome.users_table.push_back(step.what);
         if (dry_run) outcome.users_table_sql.push_back(step.sql);

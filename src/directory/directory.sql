@@ -424,8 +424,6 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text) AS 
     EXISTS (SELECT FROM pg_catalog.pg_type t
             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
             WHERE n.nspname = $1::text AND t.typname = 'UserRole') AS enum_exists,
-    (SELECT count(*) = 2 FROM pg_catalog.pg_roles
-     WHERE rolname IN ('anon', 'authenticated')) AS roles_exist,
     to_regprocedure('auth.jwt()') IS NOT NULL AS claims_exist,
     NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
                 JOIN pg_catalog.pg_namespace n ON n.nspname = $1::text
@@ -435,10 +433,31 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text) AS 
             JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
             WHERE n.nspname = $1::text
               AND c.relname IN ('User_pkey', 'User_clerkId_key', 'User_email_key')) AS names_taken,
-    EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'service_role') AS service_role_exists,
     coalesce((SELECT obj_description(c.oid, 'pg_class') LIKE '%made by rollcall'
               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
               WHERE n.nspname = $1::text AND c.relname = $2::text), false) AS made_by_rollcall
+
+-- name: lacking
+-- What policies name and this server does not have; whether rollcall.ensure_access may make it; and
+-- what a person has to know where it may not.
+SELECT w.name,
+    m.rolsuper OR m.rolcreaterole AND (w.name <> 'service_role' OR m.rolbypassrls
+        AND current_setting('server_version_num')::int >= 160000) AS can_be_made,
+    format('role %I is missing and %I may not create it; as a superuser: '
+           'CREATE ROLE %I NOLOGIN NOINHERIT%s; then run migrate again', w.name, current_user,
+           w.name, CASE w.name WHEN 'service_role' THEN ' BYPASSRLS' ELSE '' END) AS note
+FROM unnest(ARRAY['anon', 'authenticated', 'service_role']) w (name)
+CROSS JOIN (SELECT rolsuper, rolcreaterole, rolbypassrls FROM pg_catalog.pg_roles
+            WHERE rolname = current_user) m
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = w.name)
+UNION ALL
+SELECT 'auth',
+    coalesce(has_schema_privilege(to_regnamespace('auth')::oid, 'CREATE'),
+             has_database_privilege(current_database(), 'CREATE')),
+    format('schema auth with jwt(), uid() and role() is missing and %I may not create it: '
+           'policies that name them cannot be made', current_user)
+WHERE to_regprocedure('auth.jwt()') IS NULL OR to_regprocedure('auth.uid()') IS NULL
+   OR to_regprocedure('auth.role()') IS NULL
 
 -- name: enum_labels
 SELECT e.enumlabel
@@ -464,4 +483,4 @@ SELECT pg_advisory_xact_lock(hashtextextended('rollcall.users_table', 0))
 SELECT to_regprocedure('rollcall.ensure_access()') IS NOT NULL AS known
 
 -- name: ensure_access
-SELECT rollcall.ensure_access() AS note
+SELECT rollcall.ensure_access()

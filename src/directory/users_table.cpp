@@ -5,7 +5,7 @@
 #include "directory/table_shape.hpp"
 #include "directory/users_table_sql.hpp"
 
-#include <algorithm>
+#include <cstdint>
 #include <expected>
 #include <utility>
 
@@ -16,23 +16,41 @@ Error bad(std::string message) {
     return {ErrorCode::bad_configuration, std::move(message)};
 }
 
+// What the policies name: there already, or made by rollcall.ensure_access before they are.
+enum class Surroundings : std::uint8_t { made, foreseen };
+
+Task<> read_lacking(pg::Transaction& tx, Surroundings surroundings, UsersTableFacts& facts) {
+    const pg::Rows rows = co_await tx.execute(sql::lacking);
+    for (int row = 0; row < rows.size(); ++row) {
+        const std::string_view name = rows.text(row, 0);
+        if (surroundings == Surroundings::foreseen && rows.boolean(row, 1)) {
+            if (name == "auth") facts.claims_exist = true;
+            continue;
+        }
+        if (name == "anon" || name == "authenticated") facts.roles_exist = false;
+        if (name == "service_role") facts.service_role_exists = false;
+        facts.lacking.emplace_back(rows.text(row, 2));
+    }
+}
+
 // What the plan needs to know beside the table itself.
-Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table) {
+Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table,
+                                 Surroundings surroundings) {
     UsersTableFacts facts;
     facts.catalog = co_await read_catalog(tx, table);
     const pg::Rows rows =
         co_await tx.execute(sql::surroundings, pg::Params().text(table.schema).text(table.table));
     facts.schema_exists = rows.boolean(0, 0);
     facts.enum_exists = rows.boolean(0, 1);
-    facts.roles_exist = rows.boolean(0, 2);
-    facts.claims_exist = rows.boolean(0, 3);
-    facts.schema_open = rows.boolean(0, 4);
-    facts.names_taken = rows.boolean(0, 5);
-    facts.service_role_exists = rows.boolean(0, 6);
-    facts.made_by_rollcall = rows.boolean(0, 7);
+    facts.claims_exist = rows.boolean(0, 2);
+    facts.schema_open = rows.boolean(0, 3);
+    facts.names_taken = rows.boolean(0, 4);
+    facts.made_by_rollcall = rows.boolean(0, 5);
+    co_await read_lacking(tx, surroundings, facts);
     const pg::Rows labels = co_await tx.execute(sql::enum_labels, pg::Params().text(table.schema));
-    for (int row = 0; row < labels.size(); ++row)
+    for (int row = 0; row < labels.size(); ++row) {
         facts.enum_labels.emplace_back(labels.text(row, 0));
+    }
     const pg::Rows policies =
         co_await tx.execute(sql::own_policies, pg::Params().text(table.schema).text(table.table));
     for (int row = 0; row < policies.size(); ++row) {
@@ -58,10 +76,10 @@ Task<Result<void>> count_duplicates(pg::Transaction& tx, const ColumnMap& column
 }
 
 Task<Result<UsersTablePlan>> plan_in(pg::Transaction& tx, const ColumnMap& columns,
-                                     UsersTableOptions options) {
+                                     UsersTableOptions options, Surroundings surroundings) {
     const auto table = parse_table_name(columns.table);
     if (!table) co_return std::unexpected(table.error());
-    UsersTableFacts facts = co_await read_facts(tx, *table);
+    UsersTableFacts facts = co_await read_facts(tx, *table, surroundings);
     if (auto counted = co_await count_duplicates(tx, columns, facts); !counted) {
         co_return std::unexpected(counted.error());
     }
@@ -76,18 +94,16 @@ Error refused(const pg::SqlError& error, const ColumnMap& columns) {
     return bad("users table " + columns.table + ": " + error.what());
 }
 
-// What rollcall::ensure_access could not do, where the step that defines it has been applied.
-Task<Result<std::vector<std::string>>> ensure_access(pg::Transaction& tx) {
-    std::vector<std::string> notes;
+// Where the step that defines it has been applied. What it may not do the plan says.
+Task<Result<void>> ensure_access(pg::Transaction& tx) {
     const pg::Rows known = co_await tx.execute(sql::has_ensure_access);
-    if (!known.boolean(0, 0)) co_return notes;
-    const auto rows = co_await tx.try_execute(sql::ensure_access);
-    if (!rows) {
+    if (!known.boolean(0, 0)) co_return Result<void>();
+    const auto done = co_await tx.try_execute(sql::ensure_access);
+    if (!done) {
         co_return fail(ErrorCode::forbidden,
-                       "rollcall.ensure_access(): " + std::string(rows.error().what()));
+                       "rollcall.ensure_access(): " + std::string(done.error().what()));
     }
-    for (int row = 0; row < rows->size(); ++row) notes.emplace_back(rows->text(row, 0));
-    co_return notes;
+    co_return Result<void>();
 }
 
 }  // namespace
@@ -96,7 +112,7 @@ Task<Result<UsersTablePlan>> plan_users_table(pg::Pool& pool, const ColumnMap& c
                                               UsersTableOptions options) {
     if (auto good = check(columns); !good) co_return std::unexpected(good.error());
     pg::Transaction tx = co_await pool.begin();
-    co_return co_await plan_in(tx, columns, options);
+    co_return co_await plan_in(tx, columns, options, Surroundings::foreseen);
 }
 
 Task<Result<UsersTablePlan>> ensure_users_table(pg::Pool& pool, const ColumnMap& columns,
@@ -104,9 +120,10 @@ Task<Result<UsersTablePlan>> ensure_users_table(pg::Pool& pool, const ColumnMap&
     if (auto good = check(columns); !good) co_return std::unexpected(good.error());
     pg::Transaction tx = co_await pool.begin();
     co_await tx.execute(sql::lock_users_table);
-    auto notes = co_await ensure_access(tx);
-    if (!notes) co_return std::unexpected(notes.error());
-    auto plan = co_await plan_in(tx, columns, options);
+    if (auto access = co_await ensure_access(tx); !access) {
+        co_return std::unexpected(access.error());
+    }
+    auto plan = co_await plan_in(tx, columns, options, Surroundings::made);
     if (!plan) co_return plan;
     for (const UsersTablePlan::Step& step : plan->steps) {
         const auto done = co_await tx.try_execute_script(step.sql);
@@ -118,7 +135,6 @@ Task<Result<UsersTablePlan>> ensure_users_table(pg::Pool& pool, const ColumnMap&
     }
     const auto committed = co_await tx.try_commit();
     if (!committed) co_return std::unexpected(refused(committed.error(), columns));
-    plan->notes.insert(plan->notes.end(), notes->begin(), notes->end());
     co_return plan;
 }
 

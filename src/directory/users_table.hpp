@@ -27,8 +27,8 @@ struct UsersTableOptions {
     bool with_rls = false;  // row level security on an adopted table too
 };
 
-// What is missing. `bad_configuration` when the table cannot be used as it is: the message says
-// which column, and what to do. Changes nothing.
+// What is missing, as `ensure_users_table` would find it now. `bad_configuration` when the table
+// cannot be used as it is: the message says which column, and what to do. Changes nothing.
 Task<Result<UsersTablePlan>> plan_users_table(pg::Pool& pool, const ColumnMap& columns,
                                               UsersTableOptions options);
 

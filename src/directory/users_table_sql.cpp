@@ -141,6 +141,7 @@ Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& co
                                UsersTableOptions options) {
     if (auto good = check(columns); !good) return std::unexpected(good.error());
     UsersTablePlan plan;
+    plan.notes = facts.lacking;
     if (!facts.catalog.exists) {
         if (auto good = add_creation(plan.steps, facts, columns); !good) {
             return std::unexpected(good.error());
@@ -152,7 +153,7 @@ Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& co
     }
     const auto shape = shape_of(facts.catalog, columns, /*before_migrate=*/true);
     if (!shape) return std::unexpected(shape.error());
-    plan.notes = shape->notes;
+    plan.notes.insert(plan.notes.end(), shape->notes.begin(), shape->notes.end());
     if (auto good = add_adoption(plan.steps, facts, columns); !good) {
         return std::unexpected(good.error());
     }

@@ -13,6 +13,7 @@
 
 namespace rollcall::directory {
 
+// What is there when the plan is carried out.
 struct UsersTableFacts {
     Catalog catalog;
     bool schema_exists = true;
@@ -25,6 +26,7 @@ struct UsersTableFacts {
     bool schema_open = true;                // authenticated and service_role may look into it
     bool names_taken = false;               // another table has the names of the constraints
     std::vector<std::string> own_policies;  // those that rollcall made
+    std::vector<std::string> lacking;       // what a person has to make first, in words
     std::int64_t duplicate_ids = 0;         // Clerk ids of more than one row
     std::int64_t stray_ids = 0;             // rows beyond the first that hold the text 'NULL'
 };

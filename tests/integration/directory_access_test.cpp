@@ -44,6 +44,22 @@ protected:
     }
 };
 
+std::vector<std::string> whats(const UsersTablePlan& plan) {
+    std::vector<std::string> out;
+    for (const auto& step : plan.steps) out.push_back(step.what);
+    return out;
+}
+
+// Of the schema what access concerns.
+void apply_steps(asio::io_context& io, pg::Pool& pool) {
+    test::run(io, pool.execute_script("CREATE SCHEMA rollcall"));
+    for (const char* step : {"0001_job_queue", "0002_ledger", "0003_access"}) {
+        std::ifstream file(fmt::format("{}/migrations/{}.sql", ROLLCALL_SOURCE_DIR, step));
+        const std::string text((std::istreambuf_iterator<char>(file)), {});
+        test::run(io, pool.execute_script(text));
+    }
+}
+
 constexpr const char* mine = "SELECT string_agg(clerk_id, ' ') FROM users";
 
 TEST_F(DirectoryAccess, AUserSeesTheOwnRowWithEitherKindOfClaim) {
@@ -173,10 +189,8 @@ TEST_F(DirectoryAccess, PrivilegesAreWhatTheyShouldBeAfterEveryMigrate) {
     const auto migrate = [&] {
         const auto made = run(ensure_users_table(pool, config.columns, {}));
         EXPECT_TRUE(made) << made.error().message;
-        std::vector<std::string> done;
-        for (const auto& step : made->steps) done.push_back(step.what);
         EXPECT_TRUE(run(plan_users_table(pool, config.columns, {}))->steps.empty());
-        return done;
+        return whats(*made);
     };
     const auto once = testing::ElementsAre("privileges of authenticated and anon on public.users");
     EXPECT_THAT(migrate(), testing::IsEmpty());
@@ -219,6 +233,25 @@ TEST_F(DirectoryAccess, TheRoleCannotBeMadeWritable) {
     EXPECT_THAT(refused.error().message, HasSubstr("users would choose their role"));
 }
 
+// A plan counts as there what carrying it out makes first.
+TEST(DirectoryAccessOfASuperuser, IsPlannedAsItIsMade) {
+    test::Postgres server;
+    server.start();
+    asio::io_context io;
+    MetricsRegistry metrics;
+    pg::Pool pool(io.get_executor(), "main", 2, {.url = Secret(server.url())}, metrics);
+    const auto planned = test::run(io, plan_users_table(pool, {}, {}));
+    ASSERT_TRUE(planned) << planned.error().message;
+    EXPECT_THAT(planned->notes, testing::IsEmpty());
+    apply_steps(io, pool);
+    const auto made = test::run(io, ensure_users_table(pool, {}, {}));
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_THAT(made->notes, testing::IsEmpty());
+    EXPECT_EQ(whats(*planned), whats(*made));
+    EXPECT_THAT(whats(*made), testing::Contains(HasSubstr("policies users_select_own")));
+    test::run(io, pool.stop());
+}
+
 // On a server of its own: roles belong to all databases of one.
 TEST(DirectoryAccessOfALimitedRole, SaysWhatItMayNotMakeAndGoesOn) {
     test::Postgres server;
@@ -233,17 +266,16 @@ TEST(DirectoryAccessOfALimitedRole, SaysWhatItMayNotMakeAndGoesOn) {
     } else {
         url.insert(at, "app@");
     }
-    test::sql(url, "CREATE SCHEMA rollcall");
     asio::io_context io;
     MetricsRegistry metrics;
     pg::Pool pool(io.get_executor(), "main", 2, {.url = Secret(url)}, metrics);
-    for (const char* step : {"0001_job_queue", "0002_ledger", "0003_access"}) {
-        std::ifstream file(fmt::format("{}/migrations/{}.sql", ROLLCALL_SOURCE_DIR, step));
-        const std::string text((std::istreambuf_iterator<char>(file)), {});
-        test::run(io, pool.execute_script(text));
-    }
+    apply_steps(io, pool);
+    const auto planned = test::run(io, plan_users_table(pool, {}, {}));
+    ASSERT_TRUE(planned) << planned.error().message;
     const auto made = test::run(io, ensure_users_table(pool, {}, {}));
     ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(planned->notes, made->notes);
+    EXPECT_EQ(whats(*planned), whats(*made));
     EXPECT_THAT(made->notes, testing::Contains(HasSubstr("role authenticated is missing")));
     EXPECT_THAT(made->notes, testing::Contains(HasSubstr("no policy on public.users")));
     EXPECT_TRUE(test::run(io, Directory::open(pool, {})));
