@@ -6,7 +6,8 @@ SELECT current_setting('server_version'),
        pg_is_in_recovery() AS replica,
        current_setting('transaction_read_only')::bool AS read_only,
        (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS clock_ms,
-       current_user
+       current_user,
+       current_database()
 
 -- name: exposed_tables
 SELECT format('%I.%I', n.nspname, c.relname)

@@ -7,12 +7,26 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <utility>
 
 namespace rollcall::cli {
 namespace {
 
 using std::chrono::milliseconds;
+
+// The usual mistake: another of Clerk's keys than the one that starts with `wanted`.
+std::string other_key(std::string_view key, std::string_view wanted) {
+    constexpr std::array<std::pair<std::string_view, std::string_view>, 3> kinds{
+        {{"pk_", "publishable key"}, {"sk_", "secret key"}, {"whsec_", "webhook secret"}}};
+    for (const auto& [prefix, kind] : kinds) {
+        if (prefix != wanted && key.starts_with(prefix)) {
+            return fmt::format("this is a {}; ", kind);
+        }
+    }
+    return "";
+}
 
 // Turns settings into a Config, and remembers the first thing that is wrong.
 class Reader {
@@ -119,6 +133,11 @@ private:
         if ((needs.database || needs.serve) && config_.database.url.empty()) {
             refuse("database.url", "is missing: set DATABASE_URL");
         }
+        if (!config_.database.url.empty()) {
+            if (auto url = pg::check(config_.database); !url) {
+                refuse("database.url", url.error().message);
+            }
+        }
         config_.database.prepared_statements = settings_.boolean("database.prepared_statements");
         config_.database.connect_timeout = time("database.connect_timeout", 100ms, 1min);
         config_.database.statement_timeout = time("database.statement_timeout", 100ms, 1h);
@@ -132,12 +151,16 @@ private:
         }
         if (!config_.webhook_secrets.empty()) {
             const auto secrets = webhooks::SigningSecrets::parse(config_.webhook_secrets);
-            if (!secrets) refuse("clerk.webhook_secret", secrets.error().message);
+            if (!secrets) {
+                refuse("clerk.webhook_secret",
+                       other_key(config_.webhook_secrets, "whsec_") + secrets.error().message);
+            }
         }
         config_.clerk.secret_key = Secret(settings_.text("clerk.secret_key"));
         const auto key = config_.clerk.secret_key.reveal();
         if (!key.empty() && !key.starts_with("sk_live_") && !key.starts_with("sk_test_")) {
-            refuse("clerk.secret_key", "must start with sk_live_ or sk_test_");
+            refuse("clerk.secret_key",
+                   fmt::format("{}must start with sk_live_ or sk_test_", other_key(key, "sk_")));
         }
         config_.clerk.url = settings_.text("clerk.api_url");
         while (config_.clerk.url.ends_with('/')) config_.clerk.url.pop_back();

@@ -16,9 +16,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ranges>
 #include <set>
+#include <utility>
 
 namespace rollcall::cli {
 namespace {
@@ -97,12 +99,7 @@ void check_foreign_jobs(const std::vector<jobs::QueueCount>& counts, Findings& f
                   "is each type spelt right?");
 }
 
-Task<bool> check_server(pg::Pool& pool, Findings& findings) {
-    if (!co_await pool.healthy(std::chrono::milliseconds(0))) {
-        findings.fail("database", "cannot be reached",
-                      "check DATABASE_URL: host, port, name, password, sslmode");
-        co_return false;
-    }
+Task<> check_server(pg::Pool& pool, Findings& findings) {
     const auto facts = co_await pool.execute(sql::server_facts);
     const std::int64_t offset = facts.bigint(0, 4) - real_clock().now().time_since_epoch().count();
     if (facts.bigint(0, 1) < oldest_server) {
@@ -112,8 +109,8 @@ Task<bool> check_server(pg::Pool& pool, Findings& findings) {
         findings.fail("database", "is a replica, or read-only",
                       "point DATABASE_URL at the primary");
     } else {
-        findings.ok("database",
-                    fmt::format("PostgreSQL {} as {}", facts.text(0, 0), facts.text(0, 5)));
+        findings.ok("database", fmt::format("PostgreSQL {}, database {}, as {}", facts.text(0, 0),
+                                            facts.text(0, 6), facts.text(0, 5)));
     }
     if (std::abs(offset) > clock_offset_max_ms) {
         findings.warn("clock", fmt::format("differs from the database's by {} ms", offset),
@@ -121,25 +118,42 @@ Task<bool> check_server(pg::Pool& pool, Findings& findings) {
     } else {
         findings.ok("clock", fmt::format("{} ms from the database's", offset));
     }
-    co_return true;
+}
+
+bool check_steps(const std::vector<pg::MigrationStep>& steps, Findings& findings) {
+    const auto applied = std::ranges::count_if(steps, &pg::MigrationStep::applied);
+    const bool all = std::cmp_equal(applied, steps.size());
+    if (all) {
+        findings.ok("schema", fmt::format("{} steps applied", applied));
+    } else if (applied == 0) {
+        findings.fail(
+            "schema", "there is none of rollcall's in this database",
+            "run: rollcall migrate; if it has been run, DATABASE_URL is not that database");
+    } else {
+        findings.fail("schema", fmt::format("{} of {} steps are applied", applied, steps.size()),
+                      "run: rollcall migrate");
+    }
+    return all;
 }
 
 Task<bool> check_schema(pg::Pool& pool, const Config& config, Findings& findings) {
-    const auto current = co_await pg::Migrator(pool, migrations()).up_to_date();
-    if (!current || !*current) {
-        findings.fail("schema", current ? "is not up to date" : current.error().message,
-                      "run: rollcall migrate");
+    const auto steps = co_await pg::Migrator(pool, migrations()).status();
+    if (!steps) {
+        findings.fail("schema", steps.error().message,
+                      "use the rollcall that made it, or a newer one");
         co_return false;
     }
-    findings.ok("schema", fmt::format("{} steps applied", migrations().size()));
+    if (!check_steps(*steps, findings)) co_return false;
     const auto plan = co_await directory::plan_users_table(pool, config.users, {});
     if (!plan) {
-        findings.fail("users_table", plan.error().message, "see section [users] of rollcall.toml");
+        findings.fail("users_table", plan.error(), "see section [users] of rollcall.toml");
     } else if (!plan->steps.empty()) {
         findings.fail("users_table", "lacks: " + plan->steps.front().what, "run: rollcall migrate");
     } else {
         findings.ok("users_table", config.users.table + " can be used");
-        for (const std::string& note : plan->notes) findings.warn("users_table", note, "a note");
+        for (const std::string& note : plan->notes) {
+            findings.warn("users_table", note, "docs/directory.md says what the table needs");
+        }
     }
     co_return plan && plan->steps.empty();
 }
@@ -166,7 +180,7 @@ void check_settings(const Settings& settings, const Config& config, Findings& fi
 }
 
 Task<> check_database(pg::Pool& pool, const Config& config, Findings& findings) {
-    if (!co_await check_server(pool, findings)) co_return;
+    co_await check_server(pool, findings);
     if (!co_await check_schema(pool, config, findings)) co_return;
     const auto exposed = co_await pool.execute(sql::exposed_tables);
     if (exposed.empty()) {
@@ -191,9 +205,11 @@ Task<> check_clerk(Executor executor, const Config& config, Findings& findings) 
     if (answer) {
         findings.ok("clerk", config.clerk.url + " answers, the key is good");
     } else if (answer.error().code == ErrorCode::unauthenticated) {
-        findings.fail("clerk", answer.error().message, "check CLERK_SECRET_KEY");
+        findings.fail("clerk", answer.error(),
+                      "check CLERK_SECRET_KEY: Clerk's dashboard, API keys; of the same instance "
+                      "as the webhook secret");
     } else {
-        findings.fail("clerk", answer.error().message,
+        findings.fail("clerk", answer.error(),
                       "check the network from here to " + config.clerk.url);
     }
 }

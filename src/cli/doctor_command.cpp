@@ -10,22 +10,42 @@
 namespace rollcall::cli {
 namespace {
 
+std::string advice_on(const Error& database) {
+    if (database.code == ErrorCode::unavailable) {
+        return "check DATABASE_URL: host, port, database, user, password, sslmode";
+    }
+    return "may this database role do it? Run rollcall as the role that ran migrate";
+}
+
+// A neighbour that is away, or says no in an unexpected way, is a finding like any other.
 int examine(const Globals& globals) {
     const auto settings = load_settings(globals, {});
     if (!settings) return report(settings.error());
+    Findings findings;
     const auto config = make_config(*settings, {.database = true});
-    if (!config) return report(config.error());
+    if (!config) {
+        findings.fail("config", config.error(), "see docs/configuration.md, or rollcall.toml");
+        if (globals.json) fmt::print("{}", findings.as_json());
+        return report(config.error());
+    }
     log::configure(log::Level::error, config->log_format);
 
-    Findings findings;
     check_settings(*settings, *config, findings);
-    const int code = run_once(*config, [&](pg::Pool& pool) -> Task<int> {
+    const auto database = try_once(*config, [&](pg::Pool& pool) -> Task<int> {
         co_await check_database(pool, *config, findings);
+        co_return exit_ok;
+    });
+    if (!database) findings.fail("database", database.error(), advice_on(database.error()));
+    const auto clerk = try_once(*config, [&](pg::Pool&) -> Task<int> {
         co_await check_clerk(co_await asio::this_coro::executor, *config, findings);
         co_return exit_ok;
     });
+    if (!clerk) {
+        findings.fail("clerk", clerk.error(),
+                      "check CLERK_API_URL, and the network from here to " + config->clerk.url);
+    }
     fmt::print("{}", globals.json ? findings.as_json() : findings.as_text());
-    if (code != exit_ok) return code;
+    if (findings.bad_configuration()) return exit_configuration;
     return findings.any_failed() ? exit_found : exit_ok;
 }
 

@@ -34,6 +34,11 @@ void Findings::fail(std::string check, std::string message, std::string advice) 
     findings_.push_back({std::move(check), Verdict::fail, std::move(message), std::move(advice)});
 }
 
+void Findings::fail(std::string check, const Error& error, std::string advice) {
+    if (error.code == ErrorCode::bad_configuration) bad_configuration_ = true;
+    fail(std::move(check), error.message, std::move(advice));
+}
+
 bool Findings::any_failed() const {
     return std::ranges::any_of(findings_,
                                [](const Finding& f) { return f.verdict == Verdict::fail; });

@@ -6,7 +6,7 @@
 
 namespace rollcall::cli {
 
-int run_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& work) {
+Result<int> try_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& work) {
     asio::io_context loop(1);
     MetricsRegistry metrics;
     pg::DatabaseConfig database = config.database;
@@ -32,10 +32,15 @@ int run_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& wo
     try {
         std::rethrow_exception(trouble);
     } catch (const Unavailable& error) {
-        return report({ErrorCode::unavailable, error.what()});
+        return fail(ErrorCode::unavailable, error.what());
     } catch (const std::exception& error) {
-        return report({ErrorCode::internal, error.what()});
+        return fail(ErrorCode::internal, error.what());
     }
+}
+
+int run_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& work) {
+    const auto code = try_once(config, work);
+    return code ? *code : report(code.error());
 }
 
 }  // namespace rollcall::cli

@@ -10,8 +10,12 @@
 
 namespace rollcall::cli {
 
-// Runs `work` on an event loop of its own with a small pool, and returns its exit code. A database
-// that is away is told on standard error and ends in 69; SQL that it refuses ends in 1.
+// Runs `work` on an event loop of its own with a small pool, and returns its exit code.
+// `unavailable` when a neighbour is away, `internal` for SQL that the database refuses.
+[[nodiscard]] Result<int> try_once(const Config& config,
+                                   const std::function<Task<int>(pg::Pool&)>& work);
+
+// The same for commands that end on such an error: told on standard error, 69 or 1.
 int run_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& work);
 
 }  // namespace rollcall::cli

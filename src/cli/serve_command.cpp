@@ -8,7 +8,9 @@
 
 #include <CLI/CLI.hpp>
 
+#include <functional>
 #include <memory>
+#include <utility>
 
 namespace rollcall::cli {
 namespace {
@@ -33,21 +35,29 @@ int serve(const Globals& globals, const Flags& flags) {
     log::configure(config->log_level, config->log_format);
 
     asio::io_context loop(1);
-    Service service(loop.get_executor(), std::move(*settings), std::move(*config));
-    if (auto started = service.start(); !started) return report(started.error());
-
-    Signals signals(loop.get_executor());
-    signals.on_reload([&] { reload(service, globals, flags); });
-    signals.on_stop([&] {
+    int exit_code = exit_ok;
+    std::function<void()> stop;
+    Service service(loop.get_executor(), std::move(*settings), std::move(*config),
+                    {.refused = [&](const Error& error) {
+                        exit_code = report(error);
+                        stop();
+                    }});
+    stop = [&, stopping = false]() mutable {
+        if (std::exchange(stopping, true)) return;
         spawn(loop.get_executor(), "drain",
               [](Service& draining, asio::io_context& ending) -> Task<> {
                   co_await draining.drain();
                   ending.stop();
               }(service, loop));
-    });
+    };
+    if (auto started = service.start(); !started) return report(started.error());
+
+    Signals signals(loop.get_executor());
+    signals.on_reload([&] { reload(service, globals, flags); });
+    signals.on_stop(stop);
     signals.on_second_stop([&] { loop.stop(); });
     loop.run();
-    return exit_ok;
+    return exit_code;
 }
 
 }  // namespace

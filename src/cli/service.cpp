@@ -270,6 +270,9 @@ Task<int> Service::Parts::open_directory() {
         pool, {.columns = config.users, .batch = config.work.batch, .can_ask = clerk != nullptr});
     if (!opened) {
         log::error("users_table_not_usable", {{"message", opened.error().message}});
+        if (opened.error().code == ErrorCode::bad_configuration && observers.refused) {
+            std::exchange(observers.refused, nullptr)(opened.error());
+        }
         co_return 0;
     }
     directory = std::move(*opened);

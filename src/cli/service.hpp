@@ -16,8 +16,11 @@
 
 namespace rollcall::cli {
 
-// What `rollcall dev` watches. Called on the event loop; must not block.
+// Who is told. Called on the event loop; must not block.
 struct Observers {
+    // The users table is not as the settings say; no waiting mends that, the service should end.
+    std::function<void(const Error&)> refused;
+    // What `rollcall dev` watches.
     std::function<void(const jobs::NewJob&, const jobs::Enqueued&)> stored;
     std::function<void(std::string_view kind, std::string_view clerk_id, directory::Outcome)>
         changed;

@@ -1,0 +1,173 @@
+// What `rollcall doctor` says of a deployment that is well, and of each of the usual mistakes: a
+// line with advice, never only that something is wrong.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { Postgres } from './postgres.mjs';
+import { WEBHOOK_SECRET, migrate, rollcall } from './service.mjs';
+import { SECRET_KEY, Simulator } from './simulator.mjs';
+
+let postgres, url, env;
+before(async () => {
+  postgres = await Postgres.start();
+  url = postgres.url(await postgres.create());
+  env = { DATABASE_URL: url, CLERK_WEBHOOK_SECRET: WEBHOOK_SECRET, ROLLCALL_MODE: 'webhook' };
+  migrate(url);
+});
+after(() => postgres?.remove());
+
+// The finding of one check, with the exit code; every line that is not ok has advice.
+function finding(name, change) {
+  const { code, stdout, stderr } = rollcall(['doctor', '--json'], { ...env, ...change });
+  const { checks } = JSON.parse(stdout);
+  for (const check of checks) {
+    if (check.verdict !== 'ok') assert.ok(check.advice, `${check.check}: no advice`);
+  }
+  const found = checks.findLast((check) => check.check === name);
+  assert.ok(found, `${name}: ${stdout}${stderr}`);
+  return { code, ...found };
+}
+
+test('a deployment that is well', async () => {
+  const sim = await Simulator.start();
+  try {
+    for (const check of [
+      'config',
+      'webhook_secret',
+      'database',
+      'clock',
+      'schema',
+      'users_table',
+      'exposure',
+      'clerk',
+    ]) {
+      const { code, verdict, message } = finding(check, {
+        CLERK_SECRET_KEY: SECRET_KEY,
+        CLERK_API_URL: sim.url,
+      });
+      assert.deepEqual([check, verdict, code], [check, 'ok', 0], message);
+    }
+  } finally {
+    await sim.stop();
+  }
+});
+
+test('a database that is not there, the wrong one, or without a schema', async () => {
+  const missing = finding('database', { DATABASE_URL: postgres.url('nonsense') });
+  assert.equal(missing.code, 1);
+  assert.match(missing.message, /database "nonsense" does not exist/);
+  assert.match(missing.advice, /DATABASE_URL/);
+  const away = finding('database', { DATABASE_URL: 'postgresql:///x?host=/nowhere' });
+  assert.equal(away.code, 1);
+  assert.match(away.message, /\/nowhere/);
+  const empty = await postgres.create();
+  const wrong = finding('schema', { DATABASE_URL: postgres.url(empty) });
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.advice, /rollcall migrate; if it has been run, DATABASE_URL is not that/);
+  const seen = finding('database', { DATABASE_URL: postgres.url(empty) });
+  assert.ok(seen.message.includes(`database ${empty}`), seen.message);
+  const { code, stdout } = rollcall(['doctor', '--json'], { ...env, DATABASE_URL: 'mysql://x' });
+  assert.equal(code, 78);
+  assert.match(JSON.parse(stdout).checks[0].message, /database.url: .*postgresql:\/\//);
+});
+
+test('a schema that is behind', async () => {
+  const behind = await postgres.create();
+  migrate(postgres.url(behind));
+  await postgres.query(
+    behind,
+    'DELETE FROM rollcall.schema_steps WHERE name = (SELECT max(name) FROM rollcall.schema_steps)',
+  );
+  const { code, message, advice } = finding('schema', { DATABASE_URL: postgres.url(behind) });
+  assert.equal(code, 1);
+  assert.match(message, /^\d+ of \d+ steps are applied$/);
+  assert.equal(advice, 'run: rollcall migrate');
+});
+
+test('keys that are missing, or of another kind, or unknown to Clerk', async () => {
+  const none = finding('clerk_key', { ROLLCALL_MODE: 'hybrid' });
+  assert.deepEqual([none.code, none.verdict], [1, 'fail']);
+  assert.match(none.advice, /CLERK_SECRET_KEY, or ROLLCALL_MODE=webhook/);
+  const secretless = finding('webhook_secret', { CLERK_WEBHOOK_SECRET: '' });
+  assert.equal(secretless.code, 1);
+  assert.match(secretless.advice, /CLERK_WEBHOOK_SECRET/);
+  for (const [change, words] of [
+    [{ CLERK_SECRET_KEY: 'pk_test_abc' }, /CLERK_SECRET_KEY.*this is a publishable key/],
+    [{ CLERK_SECRET_KEY: WEBHOOK_SECRET }, /CLERK_SECRET_KEY.*this is a webhook secret/],
+    [{ CLERK_WEBHOOK_SECRET: 'sk_test_abc' }, /CLERK_WEBHOOK_SECRET.*this is a secret key/],
+  ]) {
+    const { code, stdout, stderr } = rollcall(['doctor'], { ...env, ...change });
+    assert.equal(code, 78, stdout);
+    assert.match(stderr, words);
+    assert.ok(!stderr.includes('abc') && !stderr.includes(WEBHOOK_SECRET.slice(6)), stderr);
+    const { message, advice } = finding('config', change);
+    assert.match(message, words);
+    assert.match(advice, /configuration.md/);
+  }
+  const sim = await Simulator.start();
+  try {
+    const stranger = { CLERK_SECRET_KEY: 'sk_test_other', CLERK_API_URL: sim.url };
+    const { code, advice } = finding('clerk', stranger);
+    assert.equal(code, 1);
+    assert.match(advice, /check CLERK_SECRET_KEY/);
+  } finally {
+    await sim.stop();
+  }
+  const away = finding('clerk', {
+    CLERK_SECRET_KEY: SECRET_KEY,
+    CLERK_API_URL: 'http://127.0.0.1:1',
+  });
+  assert.equal(away.code, 1);
+  assert.match(away.advice, /CLERK_API_URL/);
+});
+
+test('a users table without a column that the settings name', async () => {
+  const adopted = await postgres.create();
+  const there = { ...env, DATABASE_URL: postgres.url(adopted) };
+  await postgres.query(
+    adopted,
+    `CREATE TABLE users (id uuid PRIMARY KEY, clerk_id text UNIQUE, email text UNIQUE, name text,
+       user_role text)`,
+  );
+  const words = /has no column role: is it user_role\? Set users.role_column/;
+  const refused = rollcall(['migrate'], there);
+  assert.equal(refused.code, 78);
+  assert.match(refused.stderr, words);
+  const [{ t }] = await postgres.query(adopted, "SELECT to_regclass('public.job_queue') t");
+  assert.equal(t, null, 'nothing is changed before all is known to be well');
+  migrate(there.DATABASE_URL, { ROLLCALL_USERS_ROLE_COLUMN: 'user_role' });
+  const { code, message } = finding('users_table', there);
+  assert.equal(code, 78);
+  assert.match(message, words);
+  const served = rollcall(['serve'], {
+    ...there,
+    ROLLCALL_LISTEN: '127.0.0.1:0',
+    ROLLCALL_ADMIN_LISTEN: '127.0.0.1:0',
+  });
+  assert.equal(served.code, 78, served.stderr);
+  assert.match(served.stderr, words);
+});
+
+test('a users table that has been opened by hand', async () => {
+  const opened = await postgres.create();
+  migrate(postgres.url(opened));
+  await postgres.query(opened, 'GRANT UPDATE (role) ON users TO authenticated');
+  const { code, message, advice } = finding('users_table', { DATABASE_URL: postgres.url(opened) });
+  assert.equal(code, 1);
+  assert.match(message, /privileges of authenticated/);
+  assert.equal(advice, 'run: rollcall migrate');
+  migrate(postgres.url(opened));
+  assert.equal(finding('users_table', { DATABASE_URL: postgres.url(opened) }).verdict, 'ok');
+});
+
+test('jobs of the application that nobody works on', async () => {
+  const shared = await postgres.create();
+  migrate(postgres.url(shared));
+  await postgres.query(
+    shared,
+    "INSERT INTO job_queue (job_type) VALUES ('SEND_EMAIL'), ('SEND_EMAIL'), ('REFRESH_USR')",
+  );
+  const { verdict, message } = finding('foreign_jobs', { DATABASE_URL: postgres.url(shared) });
+  assert.equal(verdict, 'warn');
+  assert.match(message, /^3 jobs of types .* REFRESH_USR, SEND_EMAIL$/);
+});
