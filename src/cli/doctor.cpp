@@ -210,7 +210,7 @@ Task<> check_clerk(Executor executor, const Config& config, Findings& findings) 
                       "as the webhook secret");
     } else {
         findings.fail("clerk", answer.error(),
-                      "check the network from here to " + config.clerk.url);
+                      "check CLERK_API_URL, and the network from here to " + config.clerk.url);
     }
 }
 
