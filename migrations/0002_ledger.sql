@@ -16,3 +16,11 @@ CREATE TABLE rollcall.ledger (
     deletion_seen_at timestamptz,
     changed_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 85);
+
+-- Users that Clerk did not know when it was asked for them: when it first said so, and when the
+-- deletion was concluded from it, of which only so many are within an hour. Kept for a day.
+CREATE TABLE rollcall.absences (
+    clerk_id text COLLATE "C" PRIMARY KEY,
+    first_seen_at timestamptz NOT NULL DEFAULT now(),
+    concluded_at timestamptz
+);

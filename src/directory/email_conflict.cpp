@@ -69,8 +69,7 @@ EmailDecision decide(const EmailClaim& claim, const EmailSituation& situation,
                            : wait(claim, holder, can_ask);
         case EmailAnswer::unreachable:
             return wait(claim, holder, can_ask);
-        case EmailAnswer::no_such_user:
-            return {EmailStep::delete_holder, {}};
+        case EmailAnswer::no_such_user:  // whether it is deleted is not for this to conclude
         case EmailAnswer::has_another:
             return {EmailStep::hand_over, {}};
         case EmailAnswer::no_id_of_clerks:

@@ -49,12 +49,11 @@ enum class EmailAnswer : std::uint8_t {
 };
 
 enum class EmailStep : std::uint8_t {
-    apply,          // nothing stands in the way
-    release,        // the holder's row gives the address up: its user is deleted
-    hand_over,      // … has another address by now: read that user again
-    delete_holder,  // Clerk has no such user any more
-    adopt,          // the holder's row becomes the claimant's
-    ask_holder,     // Clerk, then decide again
+    apply,       // nothing stands in the way
+    release,     // the holder's row gives the address up: its user is deleted
+    hand_over,   // … has another address by now, or Clerk knows no such user: read that user again
+    adopt,       // the holder's row becomes the claimant's
+    ask_holder,  // Clerk, then decide again
     ask_claimant,
     overtaken,  // the claimant has another address by now: read that user again instead
     wait,       // until Clerk can be asked

@@ -68,7 +68,7 @@ TEST(EmailConflict, ClerkDecidesBetweenTwoUsers) {
     constexpr auto unasked = EmailAnswer::not_asked;
     EXPECT_EQ(after(EmailAnswer::not_asked, unasked), EmailStep::ask_holder);
     EXPECT_EQ(after(EmailAnswer::unreachable, unasked), EmailStep::wait);
-    EXPECT_EQ(after(EmailAnswer::no_such_user, unasked), EmailStep::delete_holder);
+    EXPECT_EQ(after(EmailAnswer::no_such_user, unasked), EmailStep::hand_over);
     EXPECT_EQ(after(EmailAnswer::has_another, unasked), EmailStep::hand_over);
     EXPECT_EQ(after(EmailAnswer::no_id_of_clerks, unasked), EmailStep::refuse);
     for (const auto has : {EmailAnswer::has_it, EmailAnswer::has_it_verified}) {

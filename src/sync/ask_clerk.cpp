@@ -2,6 +2,7 @@
 
 #include "directory/directory.hpp"
 #include "jobs/work_loop.hpp"
+#include "sync/sql.hpp"
 
 #include <utility>
 
@@ -16,13 +17,26 @@ Task<> get(clerk::BackendApi& clerk, const std::string& clerk_id, std::optional<
 
 }  // namespace
 
-Task<ClerkAnswer> ask_clerk(pg::Pool& pool, clerk::BackendApi& clerk, std::string clerk_id) {
+// A key of another instance knows nobody of ours: its 404 says nothing.
+Task<bool> ClerkReader::key_knows_users(const std::string& but) {
+    if (key_proven_) co_return true;
+    const pg::Rows users = co_await pool_.execute(sql::some_users, pg::Params().text(but));
+    for (int row = 0; row < users.size() && !key_proven_; ++row) {
+        std::optional<Answer> answer;
+        co_await jobs::guarded("clerk_not_asked",
+                               get(clerk_, std::string(users.text(row, 0)), answer));
+        key_proven_ = answer && *answer && **answer;
+    }
+    co_return key_proven_;
+}
+
+Task<ClerkAnswer> ClerkReader::ask(std::string clerk_id) {
     ClerkAnswer out;
     for (int time = 0; time < 2; ++time) {
-        out.asked_at = co_await directory::database_now(pool);
+        out.asked_at = co_await directory::database_now(pool_);
         std::optional<Answer> answer;
         const bool answered =
-            co_await jobs::guarded("clerk_not_asked", get(clerk, clerk_id, answer));
+            co_await jobs::guarded("clerk_not_asked", get(clerk_, clerk_id, answer));
         if (!answered || !answer) {
             out.reason = "no answer";
             co_return out;
@@ -40,7 +54,13 @@ Task<ClerkAnswer> ask_clerk(pg::Pool& pool, clerk::BackendApi& clerk, std::strin
             co_return out;
         }
     }
-    out.kind = ClerkAnswer::Kind::no_such_user;
+    if (co_await key_knows_users(clerk_id)) {
+        out.kind = ClerkAnswer::Kind::no_such_user;
+    } else {
+        out.reason =
+            "404, but this secret key knows no other user of the ledger either: it may be "
+            "of another instance";
+    }
     co_return out;
 }
 

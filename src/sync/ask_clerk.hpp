@@ -1,5 +1,6 @@
-// One question to Clerk: does this user exist, and how does it look? Nothing is thrown: no answer
-// is an answer. A 404 counts only when it is said twice.
+// Questions to Clerk: does this user exist, and how does it look? Nothing is thrown: no answer is
+// an answer. A 404 counts only when it is said twice, with a key that is known to be of the right
+// instance: one that found a user of the ledger.
 #pragma once
 
 #include "base/clock.hpp"
@@ -21,7 +22,7 @@ struct ClerkAnswer {
         user,
         no_such_user,
         no_id_of_clerks,  // nothing of Clerk's can have such an id
-        unreachable,      // no answer, or none that says anything; another time
+        unreachable,      // no answer, or none that counts; another time
     };
     Kind kind = Kind::unreachable;
     std::optional<clerk::User> user;
@@ -29,7 +30,20 @@ struct ClerkAnswer {
     std::string reason;   // of unreachable; no personal data
 };
 
-Task<ClerkAnswer> ask_clerk(pg::Pool& pool, clerk::BackendApi& clerk, std::string clerk_id);
+class ClerkReader {
+public:
+    // Both must outlive this.
+    ClerkReader(pg::Pool& pool, clerk::BackendApi& clerk) : pool_(pool), clerk_(clerk) {}
+
+    Task<ClerkAnswer> ask(std::string clerk_id);
+
+private:
+    Task<bool> key_knows_users(const std::string& but);
+
+    pg::Pool& pool_;
+    clerk::BackendApi& clerk_;
+    bool key_proven_ = false;  // a key changes by a restart only
+};
 
 [[nodiscard]] directory::Snapshot snapshot_of(const clerk::User& user,
                                               const directory::ColumnMap& columns);

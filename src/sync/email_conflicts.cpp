@@ -30,7 +30,7 @@ EmailAnswer EmailConflicts::answer_of(const std::string& whom, const directory::
 }
 
 Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::clear_way(
-    pg::Transaction& tx, const directory::EmailClaim& claim, Known& known) {
+    pg::Transaction& tx, const directory::EmailClaim& claim, const Known& known) {
     directory::EmailRows& rows = directory_.emails();
     const auto seen = co_await rows.look(tx, claim);
     const std::string holder = seen.holder ? seen.holder->clerk_id : "";
@@ -52,31 +52,18 @@ Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::clear_way(
             co_return Verdict{Kind::overtaken, {}, {}};
         case EmailStep::release:
         case EmailStep::hand_over:
-        case EmailStep::delete_holder:
         case EmailStep::adopt:
             break;
     }
     co_await rows.lock(tx, claim.clerk_id, holder);
     if (co_await rows.look(tx, claim) != seen) co_return Verdict{Kind::again, {}, {}};
-    co_return co_await act(tx, claim, decision.step, *seen.holder, known);
+    co_return co_await act(tx, claim, decision.step, *seen.holder);
 }
 
 Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::act(
     pg::Transaction& tx, const directory::EmailClaim& claim, EmailStep step,
-    const directory::EmailHolder& holder, Known& known) {
+    const directory::EmailHolder& holder) {
     directory::EmailRows& rows = directory_.emails();
-    if (step == EmailStep::delete_holder) {
-        const directory::Read gone =
-            read_of(known.find(holder.clerk_id)->second, holder.clerk_id, directory_.columns());
-        const auto applied = co_await directory_.apply(tx, {&gone, 1});
-        if (!applied) co_return std::unexpected(applied.error());
-        // Something of the holder was learned after Clerk was asked: ask once more.
-        if (applied->front().outcome == directory::Outcome::tie) {
-            known.erase(holder.clerk_id);
-            co_return Verdict{Kind::again, {}, {}};
-        }
-        co_return Verdict{};
-    }
     if (step == EmailStep::adopt) {
         const auto adopted = co_await rows.adopt(tx, holder, claim.clerk_id);
         if (!adopted) co_return std::unexpected(adopted.error());
@@ -90,7 +77,7 @@ Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::act(
 
 Task<> EmailConflicts::ask(const std::string& whom, Known& known) {
     ensure(clerk_ != nullptr, "Clerk asked without a key");
-    known[whom] = co_await ask_clerk(pool_, *clerk_, whom);
+    known[whom] = co_await clerk_->ask(whom);
 }
 
 }  // namespace rollcall::sync

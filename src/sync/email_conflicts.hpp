@@ -4,7 +4,6 @@
 #pragma once
 
 #include "base/task.hpp"
-#include "clerk/backend_api.hpp"
 #include "directory/directory.hpp"
 #include "pg/pool.hpp"
 #include "sync/ask_clerk.hpp"
@@ -17,9 +16,9 @@ namespace rollcall::sync {
 
 class EmailConflicts {
 public:
-    // `clerk` may be null. All must outlive this.
-    EmailConflicts(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk)
-        : pool_(pool), directory_(directory), clerk_(clerk) {}
+    // `clerk` may be null. Both must outlive this.
+    EmailConflicts(directory::Directory& directory, ClerkReader* clerk)
+        : directory_(directory), clerk_(clerk) {}
 
     // What Clerk said so far, for one claim; by Clerk id.
     using Known = std::map<std::string, ClerkAnswer, std::less<>>;
@@ -39,20 +38,20 @@ public:
     };
     // `forbidden` SQL of the application's is the outer error.
     Task<directory::Answer<Verdict>> clear_way(pg::Transaction& tx,
-                                               const directory::EmailClaim& claim, Known& known);
+                                               const directory::EmailClaim& claim,
+                                               const Known& known);
     Task<> ask(const std::string& whom, Known& known);
 
 private:
     Task<directory::Answer<Verdict>> act(pg::Transaction& tx, const directory::EmailClaim& claim,
                                          directory::EmailStep step,
-                                         const directory::EmailHolder& holder, Known& known);
+                                         const directory::EmailHolder& holder);
     [[nodiscard]] directory::EmailAnswer answer_of(const std::string& whom,
                                                    const directory::EmailClaim& claim,
                                                    const Known& known) const;
 
-    pg::Pool& pool_;
     directory::Directory& directory_;
-    clerk::BackendApi* clerk_;
+    ClerkReader* clerk_;
 };
 
 }  // namespace rollcall::sync

@@ -16,28 +16,34 @@ constexpr int rounds_max = 8;
 }  // namespace
 
 Refresh::Refresh(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk)
-    : pool_(pool), directory_(directory), clerk_(clerk) {}
+    : pool_(pool),
+      directory_(directory),
+      clerk_(pool, clerk),
+      absences_(pool),
+      conflicts_(directory, &clerk_) {}
 
 Task<jobs::Outcome> Refresh::handle(const jobs::Job& job) {
     if (job.subject.empty()) co_return jobs::Failed{"Unusable job: it names no user"};
-    ClerkAnswer answer = co_await ask_clerk(pool_, clerk_, job.subject);
+    ClerkAnswer answer = co_await clerk_.ask(job.subject);
     switch (answer.kind) {
         case ClerkAnswer::Kind::unreachable:
-            co_return jobs::Retry{.reason = "Clerk could not be asked: " + answer.reason,
+            co_return jobs::Retry{.reason = "Clerk gave no answer that counts: " + answer.reason,
                                   .delay = std::nullopt,
                                   .burns_attempt = false};
         case ClerkAnswer::Kind::no_id_of_clerks:
             co_return jobs::Failed{"Unusable job: " + job.subject + " is no id of Clerk's"};
         case ClerkAnswer::Kind::no_such_user:
+            if (auto doubt = co_await absences_.missing(job.subject)) co_return std::move(*doubt);
+            break;
         case ClerkAnswer::Kind::user:
+            co_await absences_.found(job.subject);
             break;
     }
     const directory::Read read = read_of(answer, job.subject, directory_.columns());
-    EmailConflicts conflicts(pool_, directory_, &clerk_);
     EmailConflicts::Known known;
     known.emplace(job.subject, std::move(answer));
     for (int number = 0; number < rounds_max; ++number) {
-        auto ending = co_await round(read, conflicts, known);
+        auto ending = co_await round(read, known);
         if (ending) co_return std::move(*ending);
     }
     co_return jobs::Retry{.reason = "The rows change faster than this job can follow",
@@ -45,7 +51,6 @@ Task<jobs::Outcome> Refresh::handle(const jobs::Job& job) {
 }
 
 Task<std::optional<jobs::Outcome>> Refresh::round(const directory::Read& read,
-                                                  EmailConflicts& conflicts,
                                                   EmailConflicts::Known& known) {
     using Kind = EmailConflicts::Verdict::Kind;
     std::string whom;
@@ -54,13 +59,13 @@ Task<std::optional<jobs::Outcome>> Refresh::round(const directory::Read& read,
         directory::Answer<EmailConflicts::Verdict> verdict{};
         const auto* snapshot = std::get_if<directory::Snapshot>(&read.state);
         if (snapshot != nullptr && snapshot->email) {
-            verdict = co_await conflicts.clear_way(tx,
-                                                   {.clerk_id = read.clerk_id,
-                                                    .email = *snapshot->email,
-                                                    .version = snapshot->version,
-                                                    .verified = std::nullopt,
-                                                    .read = true},
-                                                   known);
+            verdict = co_await conflicts_.clear_way(tx,
+                                                    {.clerk_id = read.clerk_id,
+                                                     .email = *snapshot->email,
+                                                     .version = snapshot->version,
+                                                     .verified = std::nullopt,
+                                                     .read = true},
+                                                    known);
         }
         if (!verdict) co_return refused(verdict.error());
         switch (verdict->kind) {
@@ -79,7 +84,7 @@ Task<std::optional<jobs::Outcome>> Refresh::round(const directory::Read& read,
                 break;
         }
     }
-    co_await conflicts.ask(whom, known);
+    co_await conflicts_.ask(whom, known);
     co_return Ending();
 }
 
@@ -93,6 +98,9 @@ Task<std::optional<jobs::Outcome>> Refresh::apply(pg::Transaction tx, const dire
         co_return jobs::Retry{.reason = "Something was learned while Clerk was being asked",
                               .delay = std::nullopt,
                               .burns_attempt = false};
+    }
+    if (outcome == directory::Outcome::deleted) {
+        if (auto held = co_await absences_.conclude(tx, read.clerk_id)) co_return std::move(*held);
     }
     const auto committed = co_await tx.try_commit();
     if (!committed) co_return refused(committed.error());

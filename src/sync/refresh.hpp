@@ -1,5 +1,6 @@
 // Reads one user from Clerk again and applies what Clerk says: the handler of REFRESH_USER jobs,
-// which settle ties and e-mail conflicts. A 404 is asked twice before it counts as a deletion.
+// which settle ties and e-mail conflicts. A user that Clerk does not know is deleted, but not at
+// once: see absences.hpp.
 #pragma once
 
 #include "base/task.hpp"
@@ -7,7 +8,9 @@
 #include "directory/directory.hpp"
 #include "jobs/worker.hpp"
 #include "pg/pool.hpp"
+#include "sync/absences.hpp"
 #include "sync/apply_user.hpp"
+#include "sync/ask_clerk.hpp"
 #include "sync/email_conflicts.hpp"
 
 #include <optional>
@@ -21,7 +24,7 @@ public:
     Refresh(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk);
 
     // For Worker::handle(jobs::refresh_user, …). Clerk out of reach is a retry that burns no
-    // attempt.
+    // attempt, and so is a deletion that is held back.
     Task<jobs::Outcome> handle(const jobs::Job& job);
 
     void observe(ChangeObserver observer) { observer_ = std::move(observer); }
@@ -29,14 +32,15 @@ public:
 private:
     using Ending = std::optional<jobs::Outcome>;  // absent: another round
 
-    Task<Ending> round(const directory::Read& read, EmailConflicts& conflicts,
-                       EmailConflicts::Known& known);
+    Task<Ending> round(const directory::Read& read, EmailConflicts::Known& known);
     Task<Ending> apply(pg::Transaction tx, const directory::Read& read);
     [[nodiscard]] Ending refused(const pg::SqlError& error) const;
 
     pg::Pool& pool_;
     directory::Directory& directory_;
-    clerk::BackendApi& clerk_;
+    ClerkReader clerk_;
+    Absences absences_;
+    EmailConflicts conflicts_;
     ChangeObserver observer_;
 };
 

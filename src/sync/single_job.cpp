@@ -42,10 +42,10 @@ SingleJob::SingleJob(pg::Pool& pool, directory::Directory& directory, clerk::Bac
                      const jobs::RetryPolicy& retry, jobs::Metrics& metrics)
     : pool_(pool),
       directory_(directory),
-      clerk_(clerk),
+      clerk_(clerk != nullptr ? std::make_optional<ClerkReader>(pool, *clerk) : std::nullopt),
       retry_(retry),
       metrics_(metrics),
-      conflicts_(pool, directory, clerk) {}
+      conflicts_(directory, clerk_ ? &*clerk_ : nullptr) {}
 
 Task<std::optional<JobFacts>> SingleJob::look(const std::string& id) {
     const pg::Rows rows = co_await pool_.execute(sql::job_facts, pg::Params().text(id));
@@ -137,9 +137,8 @@ Task<SingleJob::Step> SingleJob::round(const JobFacts& facts, EmailConflicts::Kn
                                facts.job.attempt);
                 co_return jobs::Completed{};
             case Kind::wait:
-                co_return jobs::Retry{.reason = verdict->reason,
-                                      .delay = std::nullopt,
-                                      .burns_attempt = clerk_ == nullptr};
+                co_return jobs::Retry{
+                    .reason = verdict->reason, .delay = std::nullopt, .burns_attempt = !clerk_};
             case Kind::refuse:
                 co_return jobs::Failed{verdict->reason};
             case Kind::ask:

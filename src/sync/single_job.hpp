@@ -58,7 +58,7 @@ private:
 
     pg::Pool& pool_;
     directory::Directory& directory_;
-    clerk::BackendApi* clerk_;
+    std::optional<ClerkReader> clerk_;
     const jobs::RetryPolicy& retry_;
     jobs::Metrics& metrics_;
     EmailConflicts conflicts_;

@@ -46,3 +46,44 @@ UPDATE public.job_queue j
 SET status = 'COMPLETED', processed_at = now(), updated_at = now(), error = NULL,
     attempts = j.attempts + 1, result = jsonb_build_object('outcome', 'superseded')
 WHERE j.id = $1::uuid AND j.status = 'PENDING'
+
+-- name: note_absence
+-- Clerk does not know $1: for how long it has been saying so; whether the user is deleted anyway.
+WITH old AS (
+    DELETE FROM rollcall.absences a
+    WHERE a.first_seen_at < now() - interval '1 day' AND a.clerk_id <> $1::text
+), noted AS (
+    INSERT INTO rollcall.absences AS a (clerk_id) VALUES ($1::text)
+    ON CONFLICT (clerk_id) DO UPDATE
+    SET first_seen_at = CASE WHEN a.concluded_at IS NULL
+                                  AND a.first_seen_at > now() - interval '1 day'
+                             THEN a.first_seen_at ELSE now() END
+    RETURNING a.first_seen_at
+)
+SELECT (extract(epoch FROM now() - noted.first_seen_at) * 1000)::bigint AS for_ms,
+    EXISTS (SELECT FROM rollcall.ledger l WHERE l.clerk_id = $1::text AND l.deleted_at IS NOT NULL)
+        AS deleted
+FROM noted
+
+-- name: forget_absence
+DELETE FROM rollcall.absences a WHERE a.clerk_id = $1::text AND a.concluded_at IS NULL
+
+-- name: lock_absences
+-- One deletion for an absence at a time, so that the guard counts all of them.
+SELECT pg_advisory_xact_lock(hashtextextended('rollcall.absences', 0))
+
+-- name: deletions_lately
+SELECT count(*) AS users FROM rollcall.absences a WHERE a.concluded_at > now() - interval '1 hour'
+
+-- name: active_users
+SELECT count(*) AS users FROM rollcall.ledger l WHERE l.deleted_at IS NULL
+
+-- name: conclude_absence
+UPDATE rollcall.absences a SET concluded_at = now() WHERE a.clerk_id = $1::text
+
+-- name: some_users
+-- Users that Clerk ought to know: the newest, because ids grow with time.
+SELECT l.clerk_id FROM rollcall.ledger l
+WHERE l.deleted_at IS NULL AND l.clerk_id <> $1::text
+ORDER BY l.clerk_id DESC
+LIMIT 5

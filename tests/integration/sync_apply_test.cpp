@@ -204,16 +204,6 @@ TEST_F(ApplyUserTest, ARefreshReadsTheUserAndSettlesTheTie) {
     EXPECT_EQ(sql("SELECT status FROM job_queue WHERE job_type = 'REFRESH_USER'"), "COMPLETED");
 }
 
-TEST_F(ApplyUserTest, ARefreshOfAUserThatIsGoneAsksTwiceAndDeletes) {
-    tell({.clerk_id = "user_a", .version = 1000});
-    jobs::Job job;
-    job.subject = "user_a";
-    const auto outcome = run(refresh->handle(job));
-    EXPECT_TRUE(std::holds_alternative<jobs::Completed>(outcome));
-    EXPECT_EQ(clerk.asked["user_a"], 2);
-    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
-}
-
 TEST_F(ApplyUserTest, ARefreshWhileClerkIsAwayBurnsNoAttempt) {
     jobs::Job job;
     job.subject = "user_a";

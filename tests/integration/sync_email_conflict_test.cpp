@@ -43,16 +43,24 @@ TEST_F(EmailConflict, ADeletedAndRecreatedUserTakesTheAddressAtOnce) {
     EXPECT_TRUE(clerk.asked.empty());
 }
 
-TEST_F(EmailConflict, AHolderThatClerkDoesNotKnowIsDeleted) {
+TEST_F(EmailConflict, AHolderThatClerkDoesNotKnowGivesTheAddressUpAndIsReadAgain) {
+    somebody_known();
     const std::string job = clash();
     clerk.has("user_b", 2000, "x@example.com");
     work();
-    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
+    EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
     EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
     EXPECT_EQ(clerk.asked["user_a"], 2);  // a 404 counts when it is said twice
     EXPECT_EQ(job_state(job), "COMPLETED 1 -");
-    EXPECT_EQ(sql("SELECT deleted_at IS NOT NULL FROM rollcall.ledger WHERE clerk_id = 'user_a'"),
-              "t");
+    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.ledger WHERE deleted_at IS NOT NULL"), "0");
+    EXPECT_EQ(sql("SELECT subject FROM job_queue WHERE job_type = 'REFRESH_USER'"), "user_a");
+}
+
+TEST_F(EmailConflict, AKeyOfAnotherInstanceMakesNobodyGiveAnAddressUp) {
+    const std::string job = clash();
+    work();
+    EXPECT_THAT(job_state(job), testing::StartsWith("PENDING 0 E-mail conflict: "));
+    EXPECT_EQ(row("user_a"), "Ann|x@example.com|user|alive");
 }
 
 TEST_F(EmailConflict, AHolderThatHasMovedOnHandsTheAddressOver) {
@@ -206,11 +214,12 @@ TEST_F(EmailConflict, ARingOfThreeConvergesByReadsAlone) {
 }
 
 TEST_F(EmailConflict, OneAddressClaimedTwiceInOneBatchIsSettled) {
+    somebody_known();
     enqueue({.clerk_id = "user_a", .version = 1000, .email = "x@example.com"});
     enqueue({.clerk_id = "user_b", .version = 2000, .email = "x@example.com"});
     clerk.has("user_b", 2000, "x@example.com");
     work();
-    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
+    EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
     EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
 }
 

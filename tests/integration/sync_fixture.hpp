@@ -119,6 +119,11 @@ protected:
             ++count;
         }
     }
+    // A user whom both Clerk and the ledger know: the key is of the right instance.
+    void somebody_known() {
+        clerk.has("user_known", 1, std::nullopt);
+        tell({.clerk_id = "user_known", .version = 1});
+    }
     std::string job_state(const std::string& id) const {
         return sql(
             fmt::format("SELECT status || ' ' || attempts || ' ' || coalesce(error, '-') "
