@@ -14,6 +14,12 @@ CREATE TABLE rollcall.ledger (
     -- read of Clerk that began after the second may lift the tombstone.
     deleted_at timestamptz,
     deletion_seen_at timestamptz,
+    -- When the read was asked that lifted a tombstone: no older deletion counts any more.
+    lifted_at timestamptz,
+    -- When the newest snapshot came, and the job that carried it: settles a tie where Clerk cannot
+    -- be asked.
+    arrived_at timestamptz,
+    arrived_as uuid,
     changed_at timestamptz NOT NULL DEFAULT now()
 ) WITH (fillfactor = 85);
 

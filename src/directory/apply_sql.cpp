@@ -217,8 +217,25 @@ Values values_of_table(const TableShape& shape) {
 
 // Which of two snapshots of one user counts; {{…}} of the ledger's upsert.
 void add_order(Values& values, const ApplyOptions& options) {
-    const std::string than = options.can_ask ? ">" : ">=";
-    values["newer"] = "excluded.version " + than + " coalesce(l.version, -1)";
+    // Where Clerk cannot be asked, of two of one version the one that arrived later counts,
+    // whichever is worked off first.
+    const std::string ledger =
+        "(coalesce(l.version, -1), coalesce(l.arrived_at, '-infinity'),\n"
+        "             coalesce(l.arrived_as, '00000000-0000-0000-0000-000000000000'))";
+    values["newer"] =
+        options.can_ask
+            ? "excluded.version > coalesce(l.version, -1)"
+            : "(excluded.version, excluded.arrived_at, excluded.arrived_as)\n            > " +
+                  ledger;
+    values["told_new"] = options.can_ask
+                             ? "excluded.version >= coalesce(l.version, -1)\n          AND "
+                               "(excluded.version, excluded.content_hash)\n              IS "
+                               "DISTINCT FROM (l.version, l.content_hash)"
+                             : values["newer"];
+    values["deleting"] = "(excluded.deleted_at > coalesce(l.lifted_at, '-infinity')) IS TRUE";
+    values["outdated"] =
+        "(SELECT to_timestamp(c.version / 1000.0) <= k.lifted_at FROM rollcall.ledger k\n"
+        "            WHERE k.clerk_id = c.clerk_id)";
     values["same_version"] = options.can_ask ? "'tie'" : "'superseded'";
     values["tied"] = options.can_ask
                          ? "lead(version) OVER newest = version\n"
@@ -269,7 +286,11 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
 
     ApplySql out;
     Values event = values;
-    event["conflict"] = conflict("false", options.can_ask ? ">=" : ">");
+    event["conflict"] =
+        conflict("false", options.can_ask ? "k.version >= c.version"
+                                          : "(k.version, k.arrived_at, k.arrived_as)\n"
+                                            "                               >= (c.version, "
+                                            "c.created_at, c.id)");
     const auto apply = [&](const pg::Statement& claim) {
         event["claim"] = fill(part(claim), event);
         return fill(trimmed(sql::apply_jobs.text), event);
@@ -282,7 +303,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     out.scheduled_ids = ids + fill(part(sql::claim_scheduled), values);
 
     Values read = values;
-    read["conflict"] = conflict("c.asked_at > k.deletion_seen_at", ">");
+    read["conflict"] = conflict("c.asked_at > k.deletion_seen_at", "k.version > c.version");
     out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
     out.settle = fill(trimmed(sql::settle.text), values);
     values["delete_users"] = "SELECT";

@@ -60,7 +60,7 @@ SELECT priority FROM level WHERE priority IS NOT NULL ORDER BY priority DESC
 -- which it would compare every row with every other.
 WITH claimed AS MATERIALIZED (
     SELECT j.ctid AS at, j.id, j.job_type, j.subject, j.version, j.payload, j.banned, j.locked,
-        j.clerk_created_at,
+        j.clerk_created_at, j.blanked_at,
         CASE WHEN isfinite(j.created_at) THEN j.created_at ELSE now() END AS created_at,
         CASE WHEN isfinite(j.run_at) THEN j.run_at ELSE now() END AS run_at
     FROM public.job_queue j
@@ -76,7 +76,9 @@ WITH claimed AS MATERIALIZED (
              THEN payload ->> 'email' END AS email,
         nullif(left(payload ->> 'name', 1000), '') AS name,
         {{role_rule}} AS role,
-        coalesce(banned, false) AS banned, coalesce(locked, false) AS locked
+        coalesce(banned, false) AS banned, coalesce(locked, false) AS locked,
+        -- Its e-mail and name were removed, since the user is deleted: it has nothing to say.
+        blanked_at IS NOT NULL AND job_type <> 'USER_DELETED' AS blanked
     -- Still one row a job; but the planner, which expects a single job of a table without
     -- statistics, now expects many: it joins by hash instead of comparing every row with every
     -- other.
@@ -86,26 +88,29 @@ WITH claimed AS MATERIALIZED (
         CASE WHEN NOT deletion
              THEN hash_record_extended(ROW(email, name, role, banned, locked), 0)
         END AS content_hash,
-        {{conflict}} AS conflict
+        {{conflict}} AS conflict,
+        deletion AND {{outdated}} IS TRUE AS outdated
     FROM change c
+    WHERE NOT c.blanked
 ), ranked AS MATERIALIZED (
     -- Of each user the newest snapshot first, deletions last.
     SELECT j.*,
         row_number() OVER newest AS rank,
         {{tied}} AS tied,
-        min(CASE WHEN deletion THEN version END) OVER (PARTITION BY clerk_id, conflict)
-            AS deleted_ms
+        min(CASE WHEN deletion AND NOT outdated THEN version END)
+            OVER (PARTITION BY clerk_id, conflict) AS deleted_ms
     FROM judged j
     WINDOW newest AS (PARTITION BY clerk_id, conflict
                       ORDER BY deletion, version DESC, created_at DESC, id DESC)
 ), ledger AS (
     -- The row lock that this takes is where all writers of a user queue, in the order of ids.
     INSERT INTO rollcall.ledger AS l (clerk_id, version, content_hash, user_id, banned, locked,
-        clerk_created_at, deleted_at, deletion_seen_at)
+        clerk_created_at, deleted_at, deletion_seen_at, arrived_at, arrived_as)
     SELECT c.clerk_id, CASE WHEN NOT c.deletion THEN c.version END, c.content_hash,
         gen_random_uuid(), c.banned, c.locked, c.clerk_created_at,
         to_timestamp(c.deleted_ms / 1000.0),
-        CASE WHEN c.deleted_ms IS NOT NULL THEN clock_timestamp() END
+        CASE WHEN c.deleted_ms IS NOT NULL THEN clock_timestamp() END,
+        CASE WHEN NOT c.deletion THEN c.created_at END, CASE WHEN NOT c.deletion THEN c.id END
     FROM ranked c
     WHERE c.rank < 2 AND NOT c.conflict AND c.clerk_id IS NOT NULL
     ORDER BY c.clerk_id
@@ -115,13 +120,17 @@ WITH claimed AS MATERIALIZED (
         banned = CASE WHEN {{newer}} THEN excluded.banned ELSE l.banned END,
         locked = CASE WHEN {{newer}} THEN excluded.locked ELSE l.locked END,
         clerk_created_at = coalesce(l.clerk_created_at, excluded.clerk_created_at),
-        deleted_at = least(l.deleted_at, excluded.deleted_at),
-        deletion_seen_at = coalesce(excluded.deletion_seen_at, l.deletion_seen_at),
-        changed_at = CASE WHEN {{newer}} OR excluded.deleted_at < coalesce(l.deleted_at, 'infinity')
+        arrived_at = CASE WHEN {{newer}} THEN excluded.arrived_at ELSE l.arrived_at END,
+        arrived_as = CASE WHEN {{newer}} THEN excluded.arrived_as ELSE l.arrived_as END,
+        deleted_at = CASE WHEN {{deleting}} THEN least(l.deleted_at, excluded.deleted_at)
+                          ELSE l.deleted_at END,
+        deletion_seen_at = CASE WHEN {{deleting}} THEN excluded.deletion_seen_at
+                                ELSE l.deletion_seen_at END,
+        changed_at = CASE WHEN {{newer}} OR ({{deleting}} AND excluded.deleted_at
+                                             < coalesce(l.deleted_at, 'infinity'))
                           THEN now() ELSE l.changed_at END
-    WHERE excluded.version >= coalesce(l.version, -1)
-          AND (excluded.version, excluded.content_hash) IS DISTINCT FROM (l.version, l.content_hash)
-       OR excluded.deleted_at <> coalesce(l.deleted_at, 'infinity')
+    WHERE {{told_new}}
+       OR {{deleting}} AND excluded.deleted_at <> coalesce(l.deleted_at, 'infinity')
     RETURNING clerk_id, version, content_hash, user_id, deleted_at
 ), written AS (
     INSERT INTO {{users}} AS u ({{insert_columns}})
@@ -141,7 +150,8 @@ WITH claimed AS MATERIALIZED (
     SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at,
         CASE WHEN c.clerk_id IS NULL THEN 'unusable'
              WHEN c.conflict THEN 'conflict'
-             WHEN c.deletion THEN CASE WHEN l.clerk_id IS NULL THEN 'unchanged' ELSE 'deleted' END
+             WHEN c.deletion THEN CASE WHEN l.deleted_at IS NULL OR c.outdated THEN 'unchanged'
+                                       ELSE 'deleted' END
              WHEN c.tied THEN 'tie'
              WHEN l.version = c.version AND l.content_hash = c.content_hash
              THEN CASE WHEN c.rank = 1 THEN 'applied' ELSE 'unchanged' END
@@ -152,6 +162,9 @@ WITH claimed AS MATERIALIZED (
                               AND k.content_hash = c.content_hash), 'superseded')
         END AS outcome
     FROM ranked c LEFT JOIN ledger l ON l.clerk_id = c.clerk_id
+    UNION ALL
+    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at, 'superseded'
+    FROM change c WHERE c.blanked
 ), last AS (
     SELECT k.id FROM claimed k ORDER BY k.created_at DESC, k.id DESC LIMIT 1{{ask}}
 )
@@ -202,7 +215,7 @@ first_value(c.clerk_id) OVER (PARTITION BY {{email_identity}} ORDER BY c.clerk_i
                 WHEN (SELECT true FROM {{users}} h WHERE {{email_held}} LIMIT 1)
                 THEN (SELECT true FROM rollcall.ledger k WHERE k.clerk_id = c.clerk_id
                       AND (k.deleted_at IS NOT NULL AND NOT {{lifts}}
-                           OR k.version {{known}} c.version))
+                           OR {{known}}))
                      IS NOT TRUE
                 ELSE false END
 
@@ -231,10 +244,10 @@ WITH told AS MATERIALIZED (
     LEFT JOIN {{users}} u ON u.{{clerk_id}} = {{change_clerk_id}}
 ), ledger AS (
     INSERT INTO rollcall.ledger AS l (clerk_id, version, content_hash, user_id, banned, locked,
-        clerk_created_at, deleted_at, deletion_seen_at, changed_at)
+        clerk_created_at, deleted_at, deletion_seen_at, changed_at, arrived_at)
     SELECT c.clerk_id, c.version, c.content_hash, gen_random_uuid(), c.banned, c.locked,
         c.clerk_created_at, c.deleted_at, CASE WHEN c.deletion THEN clock_timestamp() END,
-        c.asked_at
+        c.asked_at, CASE WHEN NOT c.deletion THEN c.asked_at END
     FROM judged c
     WHERE NOT c.same AND NOT c.conflict
     ORDER BY c.clerk_id COLLATE "C"
@@ -249,6 +262,8 @@ WITH told AS MATERIALIZED (
                           WHEN {{lifting_read}} THEN NULL ELSE l.deleted_at END,
         deletion_seen_at = CASE WHEN {{deleting_read}} THEN excluded.deletion_seen_at
                                 WHEN {{lifting_read}} THEN NULL ELSE l.deletion_seen_at END,
+        arrived_at = CASE WHEN {{newer_read}} THEN excluded.arrived_at ELSE l.arrived_at END,
+        lifted_at = CASE WHEN {{lifting_read}} THEN excluded.changed_at ELSE l.lifted_at END,
         changed_at = CASE WHEN {{deleting_read}} OR {{lifting_read}}
                             OR ({{newer_read}} AND (excluded.version, excluded.content_hash)
                                 IS DISTINCT FROM (l.version, l.content_hash))

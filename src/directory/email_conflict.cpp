@@ -61,7 +61,7 @@ EmailDecision decide(const EmailClaim& claim, const EmailSituation& situation,
         return {EmailStep::apply, {}};  // nothing stands in the way, or it will not be written
     }
     const EmailHolder& holder = *situation.holder;
-    if (holder.deleted) return {EmailStep::release, {}};
+    if (holder.deleted || holder.leaves) return {EmailStep::release, {}};
     if (holder.clerk_id.empty()) return decide_adoption(claim, situation, of_claimant, can_ask);
     switch (of_holder) {
         case EmailAnswer::not_asked:

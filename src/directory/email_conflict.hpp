@@ -23,6 +23,9 @@ struct EmailHolder {
     std::string row;       // internal id
     std::string clerk_id;  // "": a row without one
     bool deleted = false;
+    // A newer change of the holder's that waits in the queue gives the address up. Only looked for
+    // where Clerk cannot be asked.
+    bool leaves = false;
 
     friend bool operator==(const EmailHolder&, const EmailHolder&) = default;
 };
@@ -50,7 +53,7 @@ enum class EmailAnswer : std::uint8_t {
 
 enum class EmailStep : std::uint8_t {
     apply,       // nothing stands in the way
-    release,     // the holder's row gives the address up: its user is deleted
+    release,     // the holder's row gives the address up: its user is deleted, or about to leave it
     hand_over,   // … has another address by now, or Clerk knows no such user: read that user again
     adopt,       // the holder's row becomes the claimant's
     ask_holder,  // Clerk, then decide again

@@ -61,6 +61,14 @@ TEST(EmailConflict, ADeletedHolderGivesItUp) {
     EXPECT_EQ(decided(held_by(deleted)).step, EmailStep::release);
 }
 
+TEST(EmailConflict, AHolderThatIsAboutToLeaveItGivesItUp) {
+    EmailHolder leaving = holder;
+    leaving.leaves = true;
+    const auto decision = decided(held_by(leaving), EmailAnswer::not_asked, EmailAnswer::not_asked,
+                                  /*can_ask=*/false);
+    EXPECT_EQ(decision.step, EmailStep::release);
+}
+
 TEST(EmailConflict, ClerkDecidesBetweenTwoUsers) {
     const auto after = [](EmailAnswer of_holder, EmailAnswer of_claimant) {
         return decided(held_by(holder), of_claimant, of_holder).step;

@@ -1,5 +1,7 @@
 #include "sync/email_conflicts.hpp"
 
+#include "sync/sql.hpp"
+
 #include <utility>
 
 namespace rollcall::sync {
@@ -29,10 +31,21 @@ EmailAnswer EmailConflicts::answer_of(const std::string& whom, const directory::
     return answer.user->email_verified ? EmailAnswer::has_it_verified : EmailAnswer::has_it;
 }
 
+Task<directory::EmailSituation> EmailConflicts::look(pg::Transaction& tx,
+                                                     const directory::EmailClaim& claim) {
+    auto seen = co_await directory_.emails().look(tx, claim);
+    if (clerk_ == nullptr && seen.holder && !seen.holder->clerk_id.empty()) {
+        const pg::Rows waiting = co_await tx.execute(
+            sql::holder_leaves, pg::Params().text(seen.holder->clerk_id).text(claim.email));
+        seen.holder->leaves = waiting.boolean(0, 0);
+    }
+    co_return seen;
+}
+
 Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::clear_way(
     pg::Transaction& tx, const directory::EmailClaim& claim, const Known& known) {
     directory::EmailRows& rows = directory_.emails();
-    const auto seen = co_await rows.look(tx, claim);
+    const auto seen = co_await look(tx, claim);
     const std::string holder = seen.holder ? seen.holder->clerk_id : "";
     const auto decision = directory::decide(claim, seen, answer_of(claim.clerk_id, claim, known),
                                             answer_of(holder, claim, known), clerk_ != nullptr);
@@ -56,7 +69,7 @@ Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::clear_way(
             break;
     }
     co_await rows.lock(tx, claim.clerk_id, holder);
-    if (co_await rows.look(tx, claim) != seen) co_return Verdict{Kind::again, {}, {}};
+    if (co_await look(tx, claim) != seen) co_return Verdict{Kind::again, {}, {}};
     co_return co_await act(tx, claim, decision.step, *seen.holder);
 }
 

@@ -43,6 +43,7 @@ public:
     Task<> ask(const std::string& whom, Known& known);
 
 private:
+    Task<directory::EmailSituation> look(pg::Transaction& tx, const directory::EmailClaim& claim);
     Task<directory::Answer<Verdict>> act(pg::Transaction& tx, const directory::EmailClaim& claim,
                                          directory::EmailStep step,
                                          const directory::EmailHolder& holder);

@@ -87,3 +87,32 @@ SELECT l.clerk_id FROM rollcall.ledger l
 WHERE l.deleted_at IS NULL AND l.clerk_id <> $1::text
 ORDER BY l.clerk_id DESC
 LIMIT 5
+
+-- name: holder_leaves
+-- Whether user $1, who holds the e-mail $2, gives it up by what waits in the queue: by a deletion,
+-- or by the newest snapshot. For where Clerk cannot be asked. Reads all that is waiting.
+WITH due AS (
+    SELECT j.* FROM public.job_queue j
+    WHERE j.status = 'PENDING' AND j.run_at <= j.created_at
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+    UNION ALL
+    SELECT j.* FROM public.job_queue j
+    WHERE j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
+      AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
+), waiting AS (
+    SELECT d.id, d.job_type, d.created_at, nullif(d.payload ->> 'email', '') AS email,
+        coalesce(d.version, (extract(epoch FROM d.created_at) * 1000)::bigint) AS version
+    FROM due d
+    WHERE coalesce(d.subject, d.payload ->> 'clerk_id') = $1::text
+      AND d.blanked_at IS NULL AND isfinite(d.created_at)
+), newest AS (
+    SELECT w.email FROM waiting w JOIN rollcall.ledger l ON l.clerk_id = $1::text
+    WHERE w.job_type <> 'USER_DELETED'
+      AND (w.version, w.created_at, w.id)
+          > (coalesce(l.version, -1), coalesce(l.arrived_at, '-infinity'),
+             coalesce(l.arrived_as, '00000000-0000-0000-0000-000000000000'))
+    ORDER BY w.version DESC, w.created_at DESC, w.id DESC
+    LIMIT 1
+)
+SELECT EXISTS (SELECT FROM waiting w WHERE w.job_type = 'USER_DELETED')
+    OR EXISTS (SELECT FROM newest n WHERE lower(n.email) IS DISTINCT FROM lower($2::text)) AS leaves

@@ -92,6 +92,67 @@ TEST_F(DirectoryOrder, WithoutAskingTheLaterArrivalWinsATie) {
     EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE job_type = 'REFRESH_USER'"), "0");
 }
 
+TEST_F(DirectoryOrder, WithoutAskingTheLaterArrivalWinsInWhateverOrderItIsWorkedOff) {
+    config.can_ask = false;
+    open();
+    std::vector<int> order{0, 1, 2, 3};
+    constexpr std::array<const char*, 4> names{"First", "Second", "First", "Third"};
+    int users = 0;
+    do {
+        const std::string id = fmt::format("user_{:03}", users++);
+        for (const int step : order) {
+            // Of one version; they arrived in the order of their numbers.
+            const std::string job = enqueue(
+                {.clerk_id = id, .version = 1000, .name = names.at(static_cast<std::size_t>(step))},
+                step % 2 == 0 ? "USER_CREATED" : "USER_UPDATED");
+            sql(fmt::format(
+                "UPDATE job_queue SET created_at = now() - interval '1 hour' + {} * "
+                "interval '1 second', run_at = now() - interval '1 day' WHERE id = '{}'",
+                step, job));
+            if (users % 2 == 0) drain();  // the others in one batch for each priority
+        }
+        drain();
+    } while (std::ranges::next_permutation(order).found);
+    EXPECT_EQ(sql("SELECT string_agg(DISTINCT name, ',') FROM users"), "Third");
+    EXPECT_EQ(sql("SELECT count(*) FROM users"), "24");
+    EXPECT_EQ(ends(), "1");
+}
+
+TEST_F(DirectoryOrder, ADeletionFromBeforeTheUserWasSeenAgainDoesNotCount) {
+    tell({.version = 1000});
+    tell({.version = 2000, .deletion = true});
+    EXPECT_TRUE(read({.version = 1000}).restored);
+    EXPECT_EQ(row(), "Ann|-|user|alive");
+    for (const std::int64_t version : {2000, 1500, 3000}) {
+        EXPECT_EQ(tell({.version = version, .deletion = true}), Outcome::unchanged);
+    }
+    EXPECT_EQ(row(), "Ann|-|user|alive");
+    const std::string later = sql("SELECT (extract(epoch FROM now()) * 1000)::bigint + 1000");
+    // In one batch with an old one.
+    enqueue({.version = 2000, .deletion = true});
+    enqueue({.version = std::stoll(later), .deletion = true});
+    EXPECT_THAT(drain(), testing::UnorderedElementsAre(Outcome::unchanged, Outcome::deleted));
+    EXPECT_EQ(row(), "Ann|-|user|deleted");
+}
+
+TEST_F(DirectoryOrder, AChangeWhosePersonalDataIsGoneWritesNothing) {
+    tell({.version = 1000, .email = "a@example.com"});
+    const std::string job = enqueue({.version = 2000, .email = "new@example.com"});
+    sql("UPDATE job_queue SET payload = payload - 'email' - 'name', blanked_at = now() "
+        "WHERE id = '" +
+        job + "'");
+    EXPECT_EQ(drain(), std::vector{Outcome::superseded});
+    EXPECT_EQ(row(), "Ann|a@example.com|user|alive");
+    EXPECT_EQ(sql("SELECT version FROM rollcall.ledger"), "1000");
+    EXPECT_EQ(
+        sql("SELECT status || (result ->> 'outcome') FROM job_queue WHERE id = '" + job + "'"),
+        "COMPLETEDsuperseded");
+    // A deletion needs nothing of what was removed.
+    const std::string deletion = enqueue({.version = 3000, .deletion = true});
+    sql("UPDATE job_queue SET blanked_at = now() WHERE id = '" + deletion + "'");
+    EXPECT_EQ(drain(), std::vector{Outcome::deleted});
+}
+
 // The same user's row is inserted by another transaction while the deletion waits for it: the
 // deletion's statement cannot see that row, and must delete it all the same.
 TEST_F(DirectoryOrder, ADeletionThatWaitedForTheInsertIsNotLost) {

@@ -132,6 +132,37 @@ TEST_F(EmailConflict, WithoutAKeyTheJobEndsAsADeadLetter) {
               "without a secret key Clerk cannot be asked who has it now");
 }
 
+TEST_F(EmailConflict, WithoutAKeyASwapConvergesInWhateverOrder) {
+    make(/*with_clerk=*/false);
+    for (const bool back : {false, true}) {
+        tell({.clerk_id = "user_a", .version = 1000, .email = "a@example.com"});
+        tell({.clerk_id = "user_b", .version = 1000, .email = "b@example.com"});
+        const Told a{.clerk_id = "user_a", .version = 2000, .email = "b@example.com"};
+        const Told b{.clerk_id = "user_b", .version = 2001, .email = "a@example.com"};
+        enqueue(back ? b : a);
+        enqueue(back ? a : b);
+        work();
+        EXPECT_EQ(row("user_a"), "Ann|b@example.com|user|alive");
+        EXPECT_EQ(row("user_b"), "Ann|a@example.com|user|alive");
+        EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status <> 'COMPLETED'"), "0");
+        sql("DELETE FROM users; DELETE FROM rollcall.ledger; DELETE FROM job_queue");
+    }
+}
+
+TEST_F(EmailConflict, WithoutAKeyAHolderWhoseNewestChangeKeepsTheAddressKeepsIt) {
+    make(/*with_clerk=*/false);
+    const std::string job = clash();
+    // Both wait: the first leaves the address, the newer one takes it back.
+    for (const auto& [version, email] :
+         {std::pair{2000, "gone@example.com"}, std::pair{3000, "x@example.com"}}) {
+        sql("UPDATE job_queue SET run_at = now() + interval '1 hour' WHERE id = '" +
+            enqueue({.clerk_id = "user_a", .version = version, .email = email}) + "'");
+    }
+    work();
+    EXPECT_THAT(job_state(job), testing::StartsWith("PENDING 1 E-mail conflict"));
+    EXPECT_EQ(row("user_a"), "Ann|x@example.com|user|alive");
+}
+
 TEST_F(EmailConflict, ARowWithoutAClerkIdIsAdoptedWhenTheAddressIsVerified) {
     for (const char* clerk_id : {"NULL", "'NULL'"}) {
         const std::string id = orphan(clerk_id);
