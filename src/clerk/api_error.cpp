@@ -101,9 +101,8 @@ std::optional<std::chrono::seconds> retry_after(const http::Response& response) 
     const auto text = response.headers.get("Retry-After");
     if (!text) return std::nullopt;
     std::int64_t seconds = 0;
-    const char* end = text->data() + text->size();
-    const auto [stop, error] = std::from_chars(text->data(), end, seconds);
-    if (stop != end || seconds < 0) return std::nullopt;
+    const auto [stop, error] = std::from_chars(text->begin(), text->end(), seconds);
+    if (stop != text->end() || seconds < 0) return std::nullopt;
     if (error == std::errc::result_out_of_range) return longest_wait;
     if (error != std::errc()) return std::nullopt;
     return std::min(std::chrono::seconds(seconds), longest_wait);
