@@ -97,8 +97,9 @@ TEST_F(SimBackendApiTest, ByUpdateAndByIds) {
     EXPECT_GE(newest->back().updated_at_ms, next->front().updated_at_ms);
 
     std::vector<std::string> ids{"user_nobody", "-" + newest->at(1).id};
-    for (std::size_t i = 0; i < 98; ++i)
+    for (std::size_t i = 0; i < 98; ++i) {
         ids.push_back(i < 50 ? newest->at(i).id : next->at(i - 50).id);
+    }
     const auto found = list({.filter = {.ids = ids}});
     ASSERT_TRUE(found);
     EXPECT_EQ(found->size(), 98U);
