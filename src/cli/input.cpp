@@ -25,6 +25,8 @@ Result<std::string> read_input(const std::string& path) {
             return fail(ErrorCode::invalid_input, fmt::format("{} is larger than 64 MiB", path));
         }
     }
+    // A directory can be opened, but not read.
+    if (in.bad()) return fail(ErrorCode::invalid_input, fmt::format("cannot read {}", path));
     return bytes;
 }
 

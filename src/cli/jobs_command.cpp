@@ -28,8 +28,10 @@ int with_queue(const Globals& globals, const Work& work) {
 void add_list(CLI::App& jobs_app, const Globals& globals, int& exit_code) {
     auto* command = jobs_app.add_subcommand("list", "Jobs, newest first");
     const auto filter = std::make_shared<jobs::JobFilter>();
-    command->add_option("--status", filter->status,
-                        "PENDING, PROCESSING, COMPLETED, FAILED or CANCELLED");
+    command
+        ->add_option("--status", filter->status,
+                     "PENDING, PROCESSING, COMPLETED, FAILED or CANCELLED")
+        ->check(CLI::IsMember({"PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"}));
     command->add_option("--kind", filter->kind, "Job type, as USER_CREATED");
     command->add_option("--subject", filter->subject, "Clerk id");
     command->add_option("--event", filter->event_id, "Svix message id");
@@ -53,7 +55,8 @@ void add_show(CLI::App& jobs_app, const Globals& globals, int& exit_code) {
     command->callback([id, &globals, &exit_code] {
         exit_code = with_queue(globals, [&](jobs::QueueAdmin& admin) -> Task<int> {
             const auto job = co_await admin.show(*id);
-            if (!job) co_return report(job.error());
+            // What can be no id is the id of no job.
+            if (!job) co_return report(Error{ErrorCode::not_found, job.error().message});
             fmt::print("{}", globals.json ? to_json(*job) : to_text(*job));
             co_return exit_ok;
         });

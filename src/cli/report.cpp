@@ -8,6 +8,8 @@ namespace rollcall::cli {
 int report(const Error& error) {
     fmt::print(stderr, "rollcall: {}\n", error.message);
     switch (error.code) {
+        case ErrorCode::invalid_input:
+            return exit_usage;
         case ErrorCode::bad_configuration:
             return exit_configuration;
         case ErrorCode::unavailable:

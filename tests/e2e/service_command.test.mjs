@@ -58,6 +58,7 @@ test('serve names what is missing, with 78', () => {
   refuse({ ROLLCALL_MODE: 'sideways' }, 'serve.mode');
   refuse({ ROLLCALL_JOBS_LEASE: '16s' }, 'jobs.lease');
   refuse({ ROLLCALL_SERVE_ROLES: 'ingest cook' }, 'serve.roles');
+  refuse({ ROLLCALL_JOBS_LEESE: '5s' }, 'is it ROLLCALL_JOBS_LEASE?');
   const file = path.join(folder, 'bad.toml');
   writeFileSync(file, '[serve]\nlissten = "127.0.0.1:1"\n');
   refuse({ ROLLCALL_CONFIG: file }, `${file}:2: serve.lissten`);
@@ -124,6 +125,10 @@ test('jobs are listed, shown, retried and cancelled', async () => {
   assert.equal(rollcall(['jobs', 'retry', job.id], env).code, 1);
   assert.equal(rollcall(['jobs', 'cancel', job.id], env).code, 0);
   assert.equal(json('show', job.id).status, 'CANCELLED');
+  const nonsense = rollcall(['jobs', 'list', '--status', 'nonsense'], env);
+  assert.equal(nonsense.code, 2);
+  assert.match(nonsense.stderr, /--status: nonsense not in .*PENDING.*CANCELLED/);
+  assert.equal(rollcall(['jobs', 'list', '--after', 'nonsense'], env).code, 2);
   assert.equal(json('stats').jobs.find((one) => one.status === 'CANCELLED').count, 1);
   for (const id of ['00000000-0000-0000-0000-000000000000', 'nonsense']) {
     assert.equal(rollcall(['jobs', 'show', id], env).code, 1);
@@ -158,6 +163,17 @@ test('verify webhook tells the reason first', () => {
   assert.deepEqual(verify({ timestamp: '1700000000x' }), [1, 'bad_timestamp']);
   assert.deepEqual(verify({ id: 'msg_2' }), [1, 'no_matching_signature']);
   assert.deepEqual(verify({ secret: 'whsec_' }), [1, 'bad_secret']);
+  for (const unreadable of [path.join(folder, 'none'), folder]) {
+    const { code, stderr } = rollcall([
+      'verify',
+      'webhook',
+      '--secret',
+      WEBHOOK_SECRET,
+      unreadable,
+    ]);
+    assert.equal(code, 2);
+    assert.ok(stderr.includes(`cannot read ${unreadable}`), stderr);
+  }
   assert.deepEqual(
     verify({ secret: `whsec_${Buffer.alloc(24, 1).toString('base64')} ${WEBHOOK_SECRET}` }),
     [0, 'ok'],
