@@ -17,13 +17,16 @@ Written by `tools/config_docs.py` from [rollcall.toml](../rollcall.toml); change
 
 Flags go over the environment, the environment over the file, the file over the defaults below. A
 file is read only when `--config` or `ROLLCALL_CONFIG` names it. An unknown key, a wrong type or a
-contradiction ends the start with exit code 78 and a message that names file, line and key.
-`rollcall config print` shows every value and where it came from, secrets masked.
+contradiction ends the start with exit code 78 and a message that names file, line and key, and what
+was probably meant. `rollcall config print` shows every value and where it came from, secrets
+masked.
 
 Any key is also `ROLLCALL_<SECTION>_<KEY>` in the environment, lists separated by spaces; where a
 key has a name of its own, the last words of its explanation are that name. A secret is better kept
 out of the file: `<NAME>_FILE` in the environment, or `<key>_file` in the file, is a path to read it
-from.
+from. An empty variable counts as absent, so `""` can only be said in the file. A variable of a
+section below with a key that is not there is refused too; what Kubernetes writes for a service
+(`ROLLCALL_ADMIN_SERVICE_HOST`) is not.
 """
 
 

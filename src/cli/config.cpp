@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
 #include <utility>
 
 namespace rollcall::cli {
@@ -78,7 +77,8 @@ private:
         if (mode == "webhook") {
             config_.mode = Mode::webhook;
         } else if (mode != "hybrid") {
-            refuse("serve.mode", "must be hybrid or webhook");
+            refuse("serve.mode", mode == "polling" ? "polling is not there yet: hybrid or webhook"
+                                                   : "must be hybrid or webhook");
         }
         for (const std::string& role : settings_.list("serve.roles")) {
             if (role == "ingest") {
@@ -274,12 +274,7 @@ void Reader::read_jobs() {
 }  // namespace
 
 Result<Settings> load_settings(const Globals& globals, std::map<std::string, std::string> flags) {
-    return Settings::load({globals.config_file, std::move(flags),
-                           [](const std::string& name) -> std::optional<std::string> {
-                               const char* value = std::getenv(name.c_str());
-                               if (value == nullptr) return {};
-                               return value;
-                           }});
+    return Settings::load({globals.config_file, std::move(flags), process_environment()});
 }
 
 Result<Config> make_config(const Settings& settings, const Needs& needs) {

@@ -8,10 +8,7 @@ namespace {
 using testing::HasSubstr;
 
 Result<Config> config_of(std::map<std::string, std::string> values) {
-    const auto settings =
-        Settings::load({.flags = std::move(values), .environment = [](const std::string&) {
-                            return std::optional<std::string>();
-                        }});
+    const auto settings = Settings::load({.flags = std::move(values)});
     if (!settings) return std::unexpected(settings.error());
     return make_config(*settings, {});
 }

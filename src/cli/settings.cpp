@@ -1,6 +1,7 @@
 #include "cli/settings.hpp"
 
 #include "base/clock.hpp"
+#include "base/nearest.hpp"
 #include "cli/defaults.hpp"
 
 #include <fmt/format.h>
@@ -99,6 +100,14 @@ Error bad(std::string_view source, std::string_view key, std::string_view messag
     return {ErrorCode::bad_configuration, fmt::format("{}: {}: {}", source, key, message)};
 }
 
+// "; is it serve.listen?" for serve.lissten.
+std::string likely(std::string_view name) {
+    std::vector<std::string> known;
+    for (const SettingKey& key : setting_keys()) known.emplace_back(key.name);
+    const auto found = nearest(name, known);
+    return found ? fmt::format("; is it {}?", *found) : "";
+}
+
 // A value that came as text: from the environment, a flag or a secret's file.
 Result<void> put_text(Values& values, const SettingKey& key, std::string value,
                       std::string source) {
@@ -164,7 +173,9 @@ Result<void> put_node(Values& values, const std::string& name, const toml::node&
         }
     }
     const SettingKey* key = find_key(name);
-    if (key == nullptr) return std::unexpected(bad(source, name, "there is no such key"));
+    if (key == nullptr) {
+        return std::unexpected(bad(source, name, "there is no such key" + likely(name)));
+    }
     auto setting = from_node(key->type, node);
     if (!setting) {
         return std::unexpected(bad(source, name, fmt::format("must be {}", form_of(key->type))));
@@ -196,19 +207,26 @@ Result<void> put_document(Values& values, std::string_view document, const std::
     return {};
 }
 
+// An empty variable counts as absent.
+const std::string* variable(const SettingsInput& input, const std::string& name) {
+    const auto found = input.environment.find(name);
+    return found == input.environment.end() || found->second.empty() ? nullptr : &found->second;
+}
+
 Result<void> put_environment(Values& values, const SettingsInput& input) {
+    if (auto good = check_names(input.environment); !good) return good;
     for (const SettingKey& key : setting_keys()) {
         auto names = split(key.environment);
         names.push_back(environment_name(key.name));
         for (const std::string& name : names) {
-            if (auto value = input.environment(name); value && !value->empty()) {
-                auto put = put_text(values, key, std::move(*value), "environment " + name);
+            if (const std::string* value = variable(input, name)) {
+                auto put = put_text(values, key, *value, "environment " + name);
                 if (!put) return put;
                 break;
             }
             if (!key.secret) continue;
             const std::string file_name = name + "_FILE";
-            if (const auto path = input.environment(file_name); path && !path->empty()) {
+            if (const std::string* path = variable(input, file_name)) {
                 auto content = read_file(*path);
                 if (!content) {
                     return std::unexpected(
@@ -225,14 +243,6 @@ Result<void> put_environment(Values& values, const SettingsInput& input) {
 }
 
 }  // namespace
-
-std::string environment_name(std::string_view key) {
-    std::string name = "ROLLCALL_";
-    for (const char c : key) {
-        name += c == '.' ? '_' : static_cast<char>(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
-    }
-    return name;
-}
 
 Result<Settings> Settings::load(const SettingsInput& input) {
     Settings settings;

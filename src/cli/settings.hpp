@@ -5,12 +5,11 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "cli/environment.hpp"
 
 #include <chrono>
 #include <cstdint>
-#include <functional>
 #include <map>
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -39,7 +38,7 @@ struct Setting {
 struct SettingsInput {
     std::string file;                          // empty: none
     std::map<std::string, std::string> flags;  // section.key -> text
-    std::function<std::optional<std::string>(const std::string&)> environment;
+    Environment environment;
 };
 
 class Settings {
@@ -62,8 +61,5 @@ public:
 private:
     std::map<std::string, Setting, std::less<>> values_;
 };
-
-// ROLLCALL_SERVE_LISTEN for serve.listen.
-[[nodiscard]] std::string environment_name(std::string_view key);
 
 }  // namespace rollcall::cli

@@ -17,11 +17,6 @@ using testing::HasSubstr;
 class SettingsTest : public testing::Test {
 protected:
     SettingsTest() {
-        input_.environment = [this](const std::string& name) -> std::optional<std::string> {
-            const auto it = environment_.find(name);
-            if (it == environment_.end()) return {};
-            return it->second;
-        };
         folder_ = std::filesystem::temp_directory_path() /
                   ("rollcall-settings-" + std::to_string(::getpid()));
         std::filesystem::create_directories(folder_);
@@ -48,7 +43,7 @@ protected:
     }
 
     SettingsInput input_;
-    std::map<std::string, std::string> environment_;
+    Environment& environment_ = input_.environment;
     std::filesystem::path folder_;
 };
 
@@ -105,7 +100,8 @@ TEST_F(SettingsTest, OnlySecretsComeFromFiles) {
 
 TEST_F(SettingsTest, UnknownKeysAreNamedWithFileAndLine) {
     file("[serve]\n\nlissten = \"x\"\n");
-    EXPECT_THAT(refusal(), HasSubstr("test.toml:3: serve.lissten: there is no such key"));
+    EXPECT_THAT(refusal(),
+                HasSubstr("test.toml:3: serve.lissten: there is no such key; is it serve.listen?"));
     file("[sevre]\nlisten = \"x\"\n");
     EXPECT_THAT(refusal(), HasSubstr("test.toml:2: sevre.listen: there is no such key"));
     file("listen = \"x\"\n");
@@ -142,6 +138,43 @@ TEST_F(SettingsTest, MalformedAndMissingFilesAreNamed) {
 TEST_F(SettingsTest, EmptyEnvironmentVariablesCountAsAbsent) {
     environment_["ROLLCALL_LISTEN"] = "";
     EXPECT_EQ(load().get("serve.listen").source, "default");
+}
+
+// A default in place of what somebody set, without a word, is the worst answer.
+TEST_F(SettingsTest, AnUnknownVariableOfAKnownSectionIsRefusedWithTheNearest) {
+    const auto refused = [&](const std::string& name, const std::string& words) {
+        environment_ = {{name, "x"}};
+        const std::string message = refusal();
+        EXPECT_THAT(message, HasSubstr("environment " + name + ": there is no such key"));
+        EXPECT_THAT(message, HasSubstr(words));
+    };
+    refused("ROLLCALL_JOBS_LEESE", "is it ROLLCALL_JOBS_LEASE?");
+    refused("ROLLCALL_DATABASE_MAX_CONNECTIONS", "is it ROLLCALL_DATABASE_CONNECTIONS_MAX?");
+    refused("ROLLCALL_USERS_ROLES_COLUMN", "is it ROLLCALL_USERS_ROLE_COLUMN?");
+    refused("ROLLCALL_ADMIN_TOKEN_FILES", "is it ROLLCALL_ADMIN_TOKEN_FILE?");
+    refused("ROLLCALL_SERVE_LISTEN_FILE", "is it ROLLCALL_SERVE_LISTEN?");
+    refused("ROLLCALL_LOG_COLOUR_SCHEME", "see section [log] of rollcall.toml");
+}
+
+TEST_F(SettingsTest, OtherVariablesWithThePrefixAreNobodysSettings) {
+    environment_ = {
+        {"ROLLCALL_CONFIG", "x"},
+        {"ROLLCALL_BINARY", "/x"},
+        {"ROLLCALL_TESTS_SEED", "7"},
+        {"ROLLCALL_JOBS_SOMETHING", ""},
+        {"JOBS_LEESE", "x"},
+        {"ROLLCALL_ADMIN_TOKEN_FILE", write("token", "t\n")},
+        // What Kubernetes writes for services rollcall, rollcall-admin, rollcall-jobs-ui.
+        {"ROLLCALL_SERVICE_HOST", "10.0.0.1"},
+        {"ROLLCALL_PORT", "tcp://10.0.0.1:80"},
+        {"ROLLCALL_ADMIN_SERVICE_HOST", "10.0.0.1"},
+        {"ROLLCALL_ADMIN_SERVICE_PORT", "80"},
+        {"ROLLCALL_ADMIN_SERVICE_PORT_HTTP", "80"},
+        {"ROLLCALL_ADMIN_PORT", "tcp://10.0.0.1:80"},
+        {"ROLLCALL_ADMIN_PORT_80_TCP", "tcp://10.0.0.1:80"},
+        {"ROLLCALL_ADMIN_PORT_80_TCP_ADDR", "10.0.0.1"},
+        {"ROLLCALL_JOBS_UI_SERVICE_HOST", "10.0.0.1"}};
+    EXPECT_EQ(load().text("admin.token"), "t");
 }
 
 }  // namespace
