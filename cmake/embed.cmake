@@ -11,15 +11,16 @@ function(rollcall_generated target out)
   add_dependencies(generated ${name})
 endfunction()
 
-# rollcall_embed_sql(TARGET FILE): `-- name: claim` sections of FILE become constants of type
-# pg::Statement in <build>/generated/<folder>/sql.hpp, namespace rollcall::<folder>::sql.
-function(rollcall_embed_sql target folder file)
+# rollcall_embed_sql(TARGET FOLDER files…): `-- name: claim` sections of the files become constants
+# of type pg::Statement in <build>/generated/<folder>/sql.hpp, namespace rollcall::<folder>::sql.
+function(rollcall_embed_sql target folder)
   set(out "${CMAKE_BINARY_DIR}/generated/${folder}/sql.hpp")
+  string(REPLACE ";" "|" joined "${ARGN}")
   add_custom_command(
     OUTPUT "${out}"
-    COMMAND ${CMAKE_COMMAND} -DINPUT=${file} -DOUTPUT=${out} -DFOLDER=${folder}
+    COMMAND ${CMAKE_COMMAND} "-DINPUTS=${joined}" -DOUTPUT=${out} -DFOLDER=${folder}
             -P ${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake
-    DEPENDS "${file}" "${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake"
+    DEPENDS ${ARGN} "${CMAKE_SOURCE_DIR}/cmake/embed_sql.cmake"
     VERBATIM)
   rollcall_generated(${target} "${out}")
 endfunction()

@@ -1,7 +1,5 @@
-# Script: INPUT (.sql with `-- name: x` sections) -> OUTPUT (header of pg::Statement constants).
-file(READ "${INPUT}" text)
-string(REPLACE ";" "\\;" text "${text}")
-string(REPLACE "\n" ";" lines "${text}")
+# Script: INPUTS (.sql with `-- name: x` sections, separated by |) ->
+# OUTPUT (header of pg::Statement constants).
 set(body "")
 set(name "")
 set(section "")
@@ -12,18 +10,25 @@ macro(finish)
            "R\"rollcall(\n${section}\n)rollcall\"};\n\n")
   endif()
 endmacro()
-foreach(line IN LISTS lines)
-  if(line MATCHES "^-- name: ([a-z_0-9]+)")
-    set(next "${CMAKE_MATCH_1}")
-    finish()
-    set(name "${next}")
-    set(section "")
-  elseif(name)
-    string(APPEND section "${line}\n")
-  endif()
+string(REPLACE "|" ";" inputs "${INPUTS}")
+foreach(input IN LISTS inputs)
+  file(READ "${input}" text)
+  string(REPLACE ";" "\\;" text "${text}")
+  string(REPLACE "\n" ";" lines "${text}")
+  foreach(line IN LISTS lines)
+    if(line MATCHES "^-- name: ([a-z_0-9]+)")
+      set(next "${CMAKE_MATCH_1}")
+      finish()
+      set(name "${next}")
+      set(section "")
+    elseif(name)
+      string(APPEND section "${line}\n")
+    endif()
+  endforeach()
+  finish()
+  set(name "")
 endforeach()
-finish()
-file(WRITE "${OUTPUT}" "// Generated from ${FOLDER}/${FOLDER}.sql; edit that.
+file(WRITE "${OUTPUT}" "// Generated from the .sql files of ${FOLDER}/; edit those.
 #pragma once
 
 #include \"pg/statement.hpp\"

@@ -1,5 +1,5 @@
 # rollcall_module(NAME USES lower… LIBRARIES …): src/NAME as one static library. A folder that holds
-# NAME.sql gets its statements as NAME/sql.hpp. tests/CMakeLists.txt makes the program NAME_test of
+# *.sql gets its statements as NAME/sql.hpp. tests/CMakeLists.txt makes the program NAME_test of
 # its *_test.cpp.
 
 function(rollcall_module name)
@@ -17,8 +17,9 @@ function(rollcall_module name)
   list(TRANSFORM ARG_USES PREPEND rollcall_)
   target_link_libraries(rollcall_${name} PUBLIC ${ARG_USES} ${ARG_LIBRARIES})
   rollcall_pch(rollcall_${name})
-  if(EXISTS "${CMAKE_SOURCE_DIR}/src/${name}/${name}.sql")
-    rollcall_embed_sql(rollcall_${name} ${name} "${CMAKE_SOURCE_DIR}/src/${name}/${name}.sql")
+  file(GLOB statements CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/src/${name}/*.sql")
+  if(statements)
+    rollcall_embed_sql(rollcall_${name} ${name} ${statements})
   endif()
 
   set_property(GLOBAL APPEND PROPERTY ROLLCALL_MODULES ${name})

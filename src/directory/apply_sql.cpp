@@ -142,6 +142,25 @@ std::string row_as_told(const TableShape& shape) {
     return "(" + joined(row, ", ") + ") IS NOT DISTINCT FROM (" + joined(told, ", ") + ")";
 }
 
+// For each mirrored column whether the row differs from what Clerk says, and what the row has.
+std::string compared_columns(const TableShape& shape) {
+    std::string out;
+    const auto add = [&](const std::optional<ShapeColumn>& column, std::string_view told) {
+        if (!column) {
+            out += "false, NULL,\n    ";
+            return;
+        }
+        const std::string row = "u." + column->name;
+        const std::string value = told == "NULL" ? "NULL" : column->cast(told);
+        out += row + " IS DISTINCT FROM " + value + ", " + row + "::text,\n    ";
+    };
+    add(shape.email, "c.email");
+    add(shape.name, "c.name");
+    add(shape.role, "c.role");
+    add(shape.deleted_at, "NULL");
+    return out.substr(0, out.rfind('\n'));
+}
+
 std::string email_held(const TableShape& shape) {
     if (!shape.email || shape.email_key == EmailKey::none) return "false";
     const std::string other =
@@ -193,6 +212,10 @@ Values values_of_table(const TableShape& shape) {
     values["row_deleted"] =
         shape.deleted_at ? "h." + shape.deleted_at->name + " IS NOT NULL" : "false";
     values["row_as_told"] = row_as_told(shape);
+    values["living"] = shape.deleted_at ? "u." + shape.deleted_at->name + " IS NULL" : "true";
+    values["compared_columns"] = compared_columns(shape);
+    values["creation_known"] =
+        "(c.clerk_created_at IS NULL OR l.clerk_created_at = c.clerk_created_at)";
     values["written_columns"] = "u." + shape.clerk_id.name +
                                 "::text COLLATE \"C\" AS clerk_id, u." + shape.id.name + " AS id";
 
@@ -242,15 +265,22 @@ void add_order(Values& values, const ApplyOptions& options) {
                            "            AND lead(content_hash) OVER newest <> content_hash"
                          : "false";
     values["ask"] = options.can_ask ? "\n" + part(sql::ask) : "";
-    // A read that was asked before the last change was learned has been overtaken.
+    // A read that was asked before the last change was learned has been overtaken; and one that
+    // finds an older version just after it, for Clerk's answers may lag. Later it is how things
+    // are: what the ledger has was told by the application, not by Clerk.
+    values["settled_after"] = "interval '1 minute'";
+    const std::string settled = "excluded.changed_at >= l.changed_at + " + values["settled_after"];
     values["newer_read"] =
         "(excluded.version > coalesce(l.version, -1)\n             OR excluded.version = l.version "
-        "AND excluded.changed_at >= l.changed_at)";
+        "AND excluded.changed_at >= l.changed_at\n             OR excluded.version < l.version "
+        "AND " +
+        settled + ")";
     values["deleting_read"] =
         "(excluded.deleted_at IS NOT NULL AND excluded.changed_at >= l.changed_at)";
     values["lifting_read"] =
-        "(excluded.deleted_at IS NULL AND excluded.version >= coalesce(l.version, -1)\n"
-        "             AND excluded.changed_at > l.deletion_seen_at)";
+        "(excluded.deleted_at IS NULL AND excluded.changed_at > l.deletion_seen_at\n"
+        "             AND (excluded.version >= coalesce(l.version, -1) OR " +
+        settled + "))";
 }
 
 }  // namespace
@@ -312,6 +342,11 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     if (shape.email) out.release_email = fill(trimmed(sql::release_email.text), values);
     out.adopt_row = fill(trimmed(sql::adopt_row.text), values);
     out.renew_user_id = fill(trimmed(sql::renew_user_id.text), values);
+    Values compared = values;
+    compared["as_known"] = fill(part(sql::as_known), values);
+    compared["in_span"] = part(sql::in_span);
+    out.compare = fill(trimmed(sql::compare.text), compared);
+    out.strangers = fill(trimmed(sql::strangers.text), values);
     return out;
 }
 

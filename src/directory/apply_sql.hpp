@@ -27,6 +27,8 @@ struct ApplySql {
     std::string release_email;
     std::string adopt_row;
     std::string renew_user_id;
+    std::string compare;
+    std::string strangers;
 };
 
 [[nodiscard]] ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "directory/apply_sql.hpp"
 #include "directory/catalog.hpp"
+#include "directory/read_arrays.hpp"
 #include "directory/sql.hpp"
 #include "directory/table_shape.hpp"
 
@@ -16,7 +17,8 @@ struct Directory::State {
           shape(std::move(s)),
           texts(make_apply_sql(shape, config.columns, {config.batch, config.can_ask})),
           emails(texts, shape.email_key == EmailKey::folded ||
-                            (shape.email.has_value() && shape.email->folds_case)) {}
+                            (shape.email.has_value() && shape.email->folds_case)),
+          comparison(texts) {}
 
     // Settings, `apply` and `settle` in one transaction that commits.
     Task<Answer<AppliedBatch>> apply_batch(pg::Pool& pool, const pg::Statement& apply,
@@ -29,6 +31,7 @@ struct Directory::State {
     TableShape shape;
     ApplySql texts;
     EmailRows emails;
+    Comparison comparison;
 };
 
 namespace {
@@ -64,53 +67,10 @@ std::vector<Directory::Text> list(const ApplySql& texts) {
         {"release_email", texts.release_email},
         {"adopt_row", texts.adopt_row},
         {"renew_user_id", texts.renew_user_id},
+        {"compare", texts.compare},
+        {"strangers", texts.strangers},
     };
 }
-
-std::optional<std::string_view> view(const std::optional<std::string>& text) {
-    return text ? std::optional<std::string_view>(*text) : std::nullopt;
-}
-
-// The arrays of apply_reads, one element for each read.
-struct ReadArrays {
-    explicit ReadArrays(std::span<const Read> reads) {
-        for (const Read& read : reads) add(read);
-    }
-
-    void add(const Read& read) {
-        const auto* snapshot = std::get_if<Snapshot>(&read.state);
-        const auto* deletion = std::get_if<Deletion>(&read.state);
-        clerk_ids.emplace_back(read.clerk_id);
-        versions.push_back(snapshot ? std::optional(snapshot->version) : std::nullopt);
-        emails.push_back(snapshot ? view(snapshot->email) : std::nullopt);
-        names.push_back(snapshot ? view(snapshot->name) : std::nullopt);
-        roles.push_back(snapshot ? std::optional<std::string_view>(snapshot->role) : std::nullopt);
-        banned.push_back(snapshot != nullptr && snapshot->banned);
-        locked.push_back(snapshot != nullptr && snapshot->locked);
-        created.push_back(snapshot ? snapshot->clerk_created_at : std::nullopt);
-        deleted.push_back(deletion ? std::optional(deletion->deleted_at) : std::nullopt);
-        asked.emplace_back(read.asked_at);
-    }
-
-    [[nodiscard]] pg::Params params() const {
-        pg::Params params;
-        params.text_array(clerk_ids).bigint_array(versions).text_array(emails).text_array(names);
-        params.text_array(roles).boolean_array(banned).boolean_array(locked);
-        params.timestamptz_array(created).timestamptz_array(deleted).timestamptz_array(asked);
-        return params;
-    }
-
-    std::vector<std::optional<std::string_view>> clerk_ids;
-    std::vector<std::optional<std::int64_t>> versions;
-    std::vector<std::optional<std::string_view>> emails;
-    std::vector<std::optional<std::string_view>> names;
-    std::vector<std::optional<std::string_view>> roles;
-    std::vector<std::optional<bool>> banned;
-    std::vector<std::optional<bool>> locked;
-    std::vector<std::optional<SystemTime>> created;
-    std::vector<std::optional<SystemTime>> deleted;
-    std::vector<std::optional<SystemTime>> asked;
-};
 
 Outcome outcome_of(std::string_view name) {
     const auto parsed = parse_outcome(name);
@@ -238,7 +198,7 @@ Task<Answer<std::vector<AppliedRead>>> Directory::apply(pg::Transaction& tx,
     if (reads.empty()) co_return out;
     const ReadArrays arrays(reads);
     const auto rows = co_await tx.try_execute({"directory_apply_reads", state_->texts.apply_reads},
-                                              arrays.params());
+                                              arrays.applied());
     if (!rows) co_return std::unexpected(rows.error());
     const auto settled = co_await tx.try_execute(state_->settle());
     if (!settled) co_return std::unexpected(settled.error());
@@ -251,6 +211,9 @@ Task<Answer<std::vector<AppliedRead>>> Directory::apply(pg::Transaction& tx,
     co_return out;
 }
 
+const Comparison& Directory::comparison() const {
+    return state_->comparison;
+}
 EmailRows& Directory::emails() {
     return state_->emails;
 }

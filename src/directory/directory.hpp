@@ -9,6 +9,7 @@
 #include "base/task.hpp"
 #include "directory/change.hpp"
 #include "directory/column_map.hpp"
+#include "directory/comparison.hpp"
 #include "directory/email_rows.hpp"
 #include "pg/pool.hpp"
 
@@ -103,6 +104,7 @@ public:
     // What Clerk said: one answer for each in order. A user may be there once only.
     Task<Answer<std::vector<AppliedRead>>> apply(pg::Transaction& tx, std::span<const Read> reads);
 
+    [[nodiscard]] const Comparison& comparison() const;  // what differs; writes nothing
     [[nodiscard]] EmailRows& emails();
     [[nodiscard]] const ColumnMap& columns() const;
     [[nodiscard]] const std::vector<std::string>& notes() const;  // what may go wrong, for a person

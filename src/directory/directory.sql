@@ -237,7 +237,8 @@ WITH told AS MATERIALIZED (
 ), judged AS MATERIALIZED (
     SELECT c.*, l.deleted_at IS NOT NULL AS was_deleted,
         (NOT c.deletion AND l.version = c.version AND l.content_hash = c.content_hash
-         AND l.deleted_at IS NULL AND l.user_id = u.{{id}} AND {{row_as_told}}) IS TRUE AS same,
+         AND l.deleted_at IS NULL AND l.user_id = u.{{id}} AND {{creation_known}}
+         AND {{row_as_told}}) IS TRUE AS same,
         {{conflict}} AS conflict
     FROM told c
     LEFT JOIN rollcall.ledger l ON l.clerk_id = c.clerk_id
@@ -257,7 +258,7 @@ WITH told AS MATERIALIZED (
                             ELSE l.content_hash END,
         banned = CASE WHEN {{newer_read}} THEN excluded.banned ELSE l.banned END,
         locked = CASE WHEN {{newer_read}} THEN excluded.locked ELSE l.locked END,
-        clerk_created_at = coalesce(l.clerk_created_at, excluded.clerk_created_at),
+        clerk_created_at = coalesce(excluded.clerk_created_at, l.clerk_created_at),
         deleted_at = CASE WHEN {{deleting_read}} THEN least(l.deleted_at, excluded.deleted_at)
                           WHEN {{lifting_read}} THEN NULL ELSE l.deleted_at END,
         deletion_seen_at = CASE WHEN {{deleting_read}} THEN excluded.deletion_seen_at

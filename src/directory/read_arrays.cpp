@@ -1,0 +1,61 @@
+#include "directory/read_arrays.hpp"
+
+#include <string>
+#include <variant>
+
+namespace rollcall::directory {
+namespace {
+
+std::optional<std::string_view> view(const std::optional<std::string>& text) {
+    return text ? std::optional<std::string_view>(*text) : std::nullopt;
+}
+
+}  // namespace
+
+ReadArrays::ReadArrays(std::span<const Read> reads) {
+    const std::size_t count = reads.size();
+    clerk_ids_.reserve(count);
+    versions_.reserve(count);
+    emails_.reserve(count);
+    names_.reserve(count);
+    roles_.reserve(count);
+    banned_.reserve(count);
+    locked_.reserve(count);
+    created_.reserve(count);
+    deleted_.reserve(count);
+    asked_.reserve(count);
+    for (const Read& read : reads) add(read);
+}
+
+void ReadArrays::add(const Read& read) {
+    const auto* snapshot = std::get_if<Snapshot>(&read.state);
+    const auto* deletion = std::get_if<Deletion>(&read.state);
+    clerk_ids_.emplace_back(read.clerk_id);
+    versions_.push_back(snapshot ? std::optional(snapshot->version) : std::nullopt);
+    emails_.push_back(snapshot ? view(snapshot->email) : std::nullopt);
+    names_.push_back(snapshot ? view(snapshot->name) : std::nullopt);
+    roles_.push_back(snapshot ? std::optional<std::string_view>(snapshot->role) : std::nullopt);
+    banned_.emplace_back(snapshot != nullptr && snapshot->banned);
+    locked_.emplace_back(snapshot != nullptr && snapshot->locked);
+    created_.push_back(snapshot ? snapshot->clerk_created_at : std::nullopt);
+    deleted_.push_back(deletion ? std::optional(deletion->deleted_at) : std::nullopt);
+    asked_.emplace_back(read.asked_at);
+}
+
+pg::Params ReadArrays::applied() const {
+    pg::Params params;
+    params.text_array(clerk_ids_).bigint_array(versions_).text_array(emails_).text_array(names_);
+    params.text_array(roles_).boolean_array(banned_).boolean_array(locked_);
+    params.timestamptz_array(created_).timestamptz_array(deleted_).timestamptz_array(asked_);
+    return params;
+}
+
+pg::Params ReadArrays::compared() const {
+    pg::Params params;
+    params.text_array(clerk_ids_).bigint_array(versions_).text_array(emails_).text_array(names_);
+    params.text_array(roles_).boolean_array(banned_).boolean_array(locked_);
+    params.timestamptz_array(created_);
+    return params;
+}
+
+}  // namespace rollcall::directory
