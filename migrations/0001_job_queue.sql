@@ -91,7 +91,7 @@ $$;
 -- changes that are due at once, changes that wait for their time, work with outside effects, and
 -- what is the application's.
 -- The id lets a worker go on exactly where it stopped: rows enqueued by one statement share their
--- created_at, and entries of finished rows stay in the index as long as any old snapshot lives.
+-- times, and entries of finished rows stay in the index as long as any old snapshot lives.
 DROP INDEX IF EXISTS public.idx_job_queue_status;
 DROP INDEX IF EXISTS public.idx_job_queue_priority_created;
 CREATE INDEX idx_job_queue_priority_created ON public.job_queue (priority DESC, created_at ASC, id)
@@ -100,7 +100,7 @@ CREATE INDEX idx_job_queue_priority_created ON public.job_queue (priority DESC, 
 CREATE INDEX IF NOT EXISTS idx_job_queue_scheduled ON public.job_queue (run_at)
     WHERE status = 'PENDING' AND (run_at <= created_at) IS NOT TRUE
       AND job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED');
-CREATE INDEX IF NOT EXISTS idx_job_queue_leased ON public.job_queue (priority DESC, run_at)
+CREATE INDEX IF NOT EXISTS idx_job_queue_leased ON public.job_queue (priority DESC, run_at, id)
     WHERE status = 'PENDING' AND job_type IN ('REFRESH_USER', 'UNKNOWN_EVENT');
 CREATE INDEX IF NOT EXISTS idx_job_queue_foreign ON public.job_queue (priority DESC, created_at ASC)
     WHERE status = 'PENDING'

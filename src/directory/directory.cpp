@@ -44,8 +44,8 @@ constexpr std::string_view no_job = "00000000-0000-0000-0000-000000000000";
 pg::Params params_of(const ClaimPosition& after) {
     pg::Params params;
     params.integer(after.priority);
-    if (after.created_us) {
-        params.bigint(*after.created_us);
+    if (after.at_us) {
+        params.bigint(*after.at_us);
     } else {
         params.null();
     }
@@ -94,7 +94,7 @@ std::optional<ClaimPosition> AppliedBatch::last(int priority) const {
     for (int row = 0; row < jobs_.size(); ++row) {
         if (jobs_.is_null(row, JobColumn::last_at)) continue;
         return ClaimPosition{.priority = priority,
-                             .created_us = jobs_.bigint(row, JobColumn::last_at),
+                             .at_us = jobs_.bigint(row, JobColumn::last_at),
                              .id = std::string(jobs_.text(row, JobColumn::id))};
     }
     return std::nullopt;

@@ -5,6 +5,7 @@
 // refuses (a value, a constraint of the application's) is returned, and nothing was done then.
 #pragma once
 
+#include "base/claim_cursor.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "directory/change.hpp"
@@ -28,13 +29,6 @@ struct DirectoryConfig {
     ColumnMap columns;
     int batch = 256;      // jobs of one transaction at most: sync::ApplyConfig::batch
     bool can_ask = true;  // whether Clerk can be asked (a secret key is set): who settles a tie
-};
-
-// Jobs of one priority that were enqueued after this one.
-struct ClaimPosition {
-    int priority = 1;
-    std::optional<std::int64_t> created_us{};  // microseconds since 1970; absent: all of them
-    std::string id = "00000000-0000-0000-0000-000000000000";
 };
 
 struct AppliedJob {
@@ -82,7 +76,7 @@ public:
 
     // Claims, applies and completes up to a batch of due jobs, in one commit. A job whose outcome
     // is `conflict` stays PENDING, put off by half a minute: it wants resolving (EmailRows) and
-    // apply_job.
+    // apply_job. The position goes by created_at.
     Task<Answer<AppliedBatch>> apply_due(pg::Pool& pool, const ClaimPosition& after);
     Task<Answer<AppliedBatch>> apply_scheduled(pg::Pool& pool);  // jobs that waited for their time
     // The priorities of due jobs, highest first.

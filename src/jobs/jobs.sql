@@ -58,34 +58,26 @@ FROM public.job_queue j
 WHERE j.event_id = ANY($1::text[])
 
 -- name: claim
--- Leased work. One index range per priority, so that jobs waiting for their time are not walked.
-WITH RECURSIVE level (priority) AS (
-    SELECT max(j.priority) FROM public.job_queue j
-    WHERE j.status = 'PENDING'
-      AND j.job_type = ANY (rollcall.leased_types())
-    UNION ALL
-    SELECT (SELECT max(j.priority) FROM public.job_queue j
-            WHERE j.status = 'PENDING'
-              AND j.job_type = ANY (rollcall.leased_types())
-              AND j.priority < level.priority)
-    FROM level WHERE level.priority IS NOT NULL
-), due AS MATERIALIZED (
-    SELECT head.id, head.run_at AS due_at
-    FROM level CROSS JOIN LATERAL (
+-- Leased work, of each priority from where this process stopped (base/claim_cursor.hpp): $4, $5 and
+-- $6 are the positions, highest priority first.
+WITH due AS MATERIALIZED (
+    SELECT head.id, greatest(head.run_at, 'epoch') AS due_at
+    FROM unnest($4::integer[], $5::bigint[], $6::text[]) AS reached (priority, at_us, id)
+    CROSS JOIN LATERAL (
         SELECT j.id, j.run_at FROM public.job_queue j
-        WHERE j.status = 'PENDING'
-          AND j.job_type = ANY (rollcall.leased_types())
-          AND j.priority = level.priority AND j.run_at <= now()
-          AND (cardinality($2::text[]) = 0 OR j.job_type = ANY($2::text[]))
-        ORDER BY j.run_at
-        LIMIT $3::integer
+        WHERE j.status = 'PENDING' AND j.job_type = ANY (rollcall.leased_types())
+          AND j.priority = reached.priority AND j.run_at <= now()
+          AND (j.run_at, j.id) > (coalesce(to_timestamp(reached.at_us / 1000000.0), '-infinity'),
+                                  reached.id::uuid)
+        ORDER BY j.run_at, j.id
+        LIMIT $2::integer
         FOR UPDATE SKIP LOCKED
     ) AS head
-    LIMIT $3::integer
+    LIMIT $2::integer
 ), claimed AS (
     UPDATE public.job_queue j
     SET status = 'PROCESSING', attempts = j.attempts + 1, fence = j.fence + 1, leased_by = $1::text,
-        lease_until = now() + $4::bigint * interval '1 millisecond', updated_at = now(),
+        lease_until = now() + $3::bigint * interval '1 millisecond', updated_at = now(),
         history = rollcall.add_transition(j.history, 'PROCESSING', j.attempts + 1,
                                           worker => $1::text)
     FROM due
@@ -94,10 +86,25 @@ WITH RECURSIVE level (priority) AS (
         j.fence, j.original_event, j.priority, j.created_at, due.due_at
 )
 SELECT id, job_type, payload, subject, event_id, attempts, max_attempts, fence, original_event,
-    (extract(epoch FROM now() - coalesce(created_at, now())) * 1000)::bigint AS age_ms,
-    (extract(epoch FROM now() - due_at) * 1000)::bigint AS waited_ms
+    CASE WHEN isfinite(created_at)
+         THEN (extract(epoch FROM now() - created_at) * 1000)::bigint ELSE 0 END AS age_ms,
+    (extract(epoch FROM now() - due_at) * 1000)::bigint AS waited_ms, priority,
+    (extract(epoch FROM due_at) * 1000000)::bigint AS due_us
 FROM claimed
 ORDER BY priority DESC, due_at, id
+
+-- name: leased_priorities
+-- One look into the index for each priority that leased jobs wait in, highest first.
+WITH RECURSIVE level (priority) AS (
+    SELECT max(j.priority) FROM public.job_queue j
+    WHERE j.status = 'PENDING' AND j.job_type = ANY (rollcall.leased_types())
+    UNION ALL
+    SELECT (SELECT max(j.priority) FROM public.job_queue j
+            WHERE j.status = 'PENDING' AND j.job_type = ANY (rollcall.leased_types())
+              AND j.priority < level.priority)
+    FROM level WHERE level.priority IS NOT NULL
+)
+SELECT priority FROM level WHERE priority IS NOT NULL
 
 -- name: renew
 -- Prolongs leases; what is not returned was lost. Not a transition: updated_at stands.

@@ -120,6 +120,40 @@ Job read_job(const pg::Rows& rows, int row) {
     return job;
 }
 
+std::vector<int> priorities_of(const pg::Rows& rows) {
+    std::vector<int> out;
+    for (int row = 0; row < rows.size(); ++row) {
+        out.push_back(static_cast<int>(rows.bigint(row, 0)));
+    }
+    return out;
+}
+
+ClaimPosition position_of(const pg::Rows& rows, int row) {
+    return {.priority = static_cast<int>(rows.bigint(row, rows.column("priority"))),
+            .at_us = rows.bigint(row, rows.column("due_us")),
+            .id = std::string(rows.text(row, rows.column("id")))};
+}
+
+pg::Params claim_params(std::string_view worker, int limit, std::chrono::milliseconds lease,
+                        const ClaimCursor& cursor, ClaimCursor::Reach reach) {
+    std::vector<ClaimPosition> reached;
+    for (const int priority : cursor.priorities()) {
+        reached.push_back(cursor.position(priority, reach));
+    }
+    std::vector<std::int32_t> priorities;
+    std::vector<std::optional<std::int64_t>> times;
+    std::vector<Text> ids;
+    for (const ClaimPosition& position : reached) {
+        priorities.push_back(position.priority);
+        times.push_back(position.at_us);
+        ids.emplace_back(position.id);
+    }
+    pg::Params params;
+    params.text(worker).integer(limit).bigint(lease.count());
+    params.integer_array(priorities).bigint_array(times).text_array(ids);
+    return params;
+}
+
 }  // namespace
 
 JobQueue::JobQueue(pg::Pool& pool) : pool_(pool) {}
@@ -194,16 +228,28 @@ Task<Result<std::vector<std::size_t>>> JobQueue::resend(std::span<const NewJob* 
     co_return known;
 }
 
-Task<std::vector<Job>> JobQueue::claim(std::string_view worker, std::span<const std::string> kinds,
-                                       int limit, std::chrono::milliseconds lease) {
+Task<std::vector<Job>> JobQueue::claim(std::string_view worker, int limit,
+                                       std::chrono::milliseconds lease) {
     ensure(limit > 0 && lease.count() > 0, "claim: limit and lease above 0");
-    const std::vector<Text> names(kinds.begin(), kinds.end());
-    pg::Params params;
-    params.text(worker).text_array(names).integer(limit).bigint(lease.count());
-    const pg::Rows rows = co_await pool_.execute(sql::claim, params);
+    ClaimPass pass(cursor_);
+    const auto begun = std::chrono::steady_clock::now();
+    if (pass.reach() == ClaimCursor::Reach::head) {
+        cursor_.add_priorities(priorities_of(co_await pool_.execute(sql::leased_priorities)));
+    }
+    const pg::Rows rows = co_await pool_.execute(
+        sql::claim, claim_params(worker, limit, lease, cursor_, pass.reach()));
+    const bool full = rows.size() == limit;
     std::vector<Job> jobs;
     jobs.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) jobs.push_back(read_job(rows, row));
+    for (int row = 0; row < rows.size(); ++row) {
+        jobs.push_back(read_job(rows, row));
+        const ClaimPosition here = position_of(rows, row);
+        const bool last = row + 1 == rows.size();
+        if (last || position_of(rows, row + 1).priority != here.priority) {
+            cursor_.claimed(here, pass.reach(), full && last);
+        }
+    }
+    pass.done(full, std::chrono::steady_clock::now() - begun);
     co_return jobs;
 }
 

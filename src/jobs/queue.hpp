@@ -3,6 +3,7 @@
 // that is away throws Unavailable, as everywhere.
 #pragma once
 
+#include "base/claim_cursor.hpp"
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
@@ -50,11 +51,12 @@ public:
     // for the whole call; the caller splits.
     Task<Result<std::vector<Enqueued>>> enqueue(std::span<const NewJob> jobs);
 
-    // Leases up to `limit` due jobs of the given kinds (none: every leased kind) to `worker`, by
-    // priority and then age. A lapsed lease makes the job due again, its attempt counted. Changes
-    // of users are never leased, and jobs that are not rollcall's are left alone.
-    Task<std::vector<Job>> claim(std::string_view worker, std::span<const std::string> kinds,
-                                 int limit, std::chrono::milliseconds lease);
+    // Leases up to `limit` due jobs to `worker`, by priority and then age. A lapsed lease makes the
+    // job due again, its attempt counted. Changes of users are never leased, and jobs that are not
+    // rollcall's are left alone. Each call goes on where the last one stopped; what became due
+    // behind that is found within about a second (ClaimCursor).
+    Task<std::vector<Job>> claim(std::string_view worker, int limit,
+                                 std::chrono::milliseconds lease);
 
     // Prolongs the leases of jobs that this worker runs; returns the ids of those it has lost.
     Task<std::vector<std::string>> renew(std::span<const Job> jobs,
@@ -74,6 +76,7 @@ private:
                                                   std::vector<Enqueued>& stored);
 
     pg::Pool& pool_;
+    ClaimCursor cursor_;
 };
 
 }  // namespace rollcall::jobs

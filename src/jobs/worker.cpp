@@ -82,7 +82,7 @@ Task<int> Worker::State::claim() {
     const int room = config.capacity - static_cast<int>(running.size());
     if (room <= 0) co_return 0;
     const auto begun = Steady::now();
-    std::vector<Job> jobs = co_await queue.claim(config.name, {}, room, config.lease);
+    std::vector<Job> jobs = co_await queue.claim(config.name, room, config.lease);
     metrics.claimed(queue_effects, Steady::now() - begun, static_cast<int>(jobs.size()));
     const int count = static_cast<int>(jobs.size());
     for (Job& job : jobs) {

@@ -1,7 +1,7 @@
 #include "sync/apply_user.hpp"
 
+#include "base/claim_cursor.hpp"
 #include "base/log.hpp"
-#include "sync/claim_cursor.hpp"
 #include "sync/refusal.hpp"
 #include "sync/single_job.hpp"
 
@@ -169,35 +169,22 @@ Task<int> ApplyUser::State::claim_due(int priority, ClaimCursor::Reach reach,
 }
 
 Task<int> ApplyUser::State::work_off_due() {
-    const ClaimCursor::Reach reach = cursor.begin_pass(steady_now());
-    // However this pass ends, the next one knows.
-    struct Pass {
-        ClaimCursor& cursor;
-        ClaimCursor::Reach reach;
-        bool done = false;
-        bool full = false;
-        Duration cost{};
-        ~Pass() {
-            if (!done) cursor.reset();
-            cursor.end_pass(reach, full, cost, steady_now());
-        }
-    } pass{.cursor = cursor, .reach = reach};
-
+    ClaimPass pass(cursor);
     const SteadyTime began = steady_now();
-    if (reach == ClaimCursor::Reach::head) {
+    if (pass.reach() == ClaimCursor::Reach::head) {
         cursor.add_priorities(co_await directory.priorities(pool));
     }
     int total = 0;
+    bool full = false;
     std::vector<std::string> alone;
     const std::vector<int> priorities = cursor.priorities();
     for (const int priority : priorities) {
-        const int count = co_await claim_due(priority, reach, alone);
+        const int count = co_await claim_due(priority, pass.reach(), alone);
         total += count;
-        pass.full = count >= config.batch;
-        if (pass.full) break;  // the higher priority first
+        full = count >= config.batch;
+        if (full) break;  // the higher priority first
     }
-    pass.cost = overhead(steady_now() - began, total, per_job);
-    pass.done = true;
+    pass.done(full, overhead(steady_now() - began, total, per_job));
     co_await handle_alone(alone);
     co_return total;
 }

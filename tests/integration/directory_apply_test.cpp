@@ -283,7 +283,7 @@ TEST_F(DirectoryApply, GoesOnAfterThePositionReached) {
         if (const auto last = batch->last(1)) at = *last;
     }
     EXPECT_EQ(seen.size(), 5);
-    EXPECT_EQ(at.created_us, 1'767'225'600'000'000);
+    EXPECT_EQ(at.at_us, 1'767'225'600'000'000);
 }
 
 TEST_F(DirectoryApply, ScheduledJobsAreTakenWhenTheirTimeHasCome) {

@@ -68,7 +68,7 @@ TEST_F(AdoptedTable, IsKeptAndWorkedOff) {
     MetricsRegistry registry;
     pg::Pool pool(io.get_executor(), "test", 2, db.config(), registry);
     JobQueue queue(pool);
-    const auto jobs = test::run(io, queue.claim("w1", {}, 10, std::chrono::seconds(15)));
+    const auto jobs = test::run(io, queue.claim("w1", 10, std::chrono::seconds(15)));
     ASSERT_EQ(jobs.size(), 1U);
     EXPECT_EQ(jobs[0].kind, "REFRESH_USER");
     EXPECT_EQ(jobs[0].age.count(), 0);

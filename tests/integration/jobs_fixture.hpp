@@ -79,7 +79,7 @@ protected:
     }
     std::vector<Job> claim(int limit = 100, std::string_view worker = "w1",
                            std::chrono::milliseconds lease = std::chrono::seconds(15)) {
-        return run(queue.claim(worker, {}, limit, lease));
+        return run(queue.claim(worker, limit, lease));
     }
     // As if the lease of `id` had lapsed.
     void lapse(std::string_view id) const {

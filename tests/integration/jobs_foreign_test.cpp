@@ -37,8 +37,6 @@ TEST_F(ForeignJobs, AreLeftAloneByWorkersAndChores) {
     const auto before = content();
     Chores chores(io.get_executor(), pool, {.holder = "c"}, metrics);
     EXPECT_TRUE(claim().empty());
-    const std::vector<std::string> by_name{"SEND_EMAIL"};
-    EXPECT_TRUE(run(queue.claim("w1", by_name, 10, seconds(5))).empty());
     EXPECT_EQ(run(chores.rescue()), 0);
     const auto swept = run(chores.sweep());
     EXPECT_EQ(swept.pruned + swept.blanked, 0);
@@ -100,7 +98,8 @@ TEST_F(JobsTest, OneListOfTypesIsEverywhereTheSame) {
 TEST_F(JobsTest, ALeasedClaimReadsItsIndex) {
     const auto plan = sql("PREPARE leased_claim AS " + std::string(sql::claim.text) +
                           "; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
-                          "EXPLAIN (FORMAT JSON) EXECUTE leased_claim('w', '{}', 10, 1000)");
+                          "EXPLAIN (FORMAT JSON) EXECUTE leased_claim('w', 10, 1000, '{1}', "
+                          "'{NULL}', '{00000000-0000-0000-0000-000000000000}')");
     EXPECT_THAT(plan, HasSubstr("idx_job_queue_leased"));
     EXPECT_THAT(plan, testing::Not(HasSubstr("Seq Scan")));
 }

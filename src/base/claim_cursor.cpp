@@ -1,15 +1,15 @@
-#include "sync/claim_cursor.hpp"
+#include "base/claim_cursor.hpp"
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <tuple>
 
-namespace rollcall::sync {
+namespace rollcall {
 namespace {
 
-auto order(const directory::ClaimPosition& position) {
-    return std::tuple(position.created_us, std::string_view(position.id));
+auto order(const ClaimPosition& position) {
+    return std::tuple(position.at_us, std::string_view(position.id));
 }
 
 }  // namespace
@@ -39,21 +39,35 @@ void ClaimCursor::add_priorities(std::span<const int> seen) {
     std::ranges::sort(priorities_, std::greater());
 }
 
-directory::ClaimPosition ClaimCursor::position(int priority, Reach reach) const {
+ClaimPosition ClaimCursor::position(int priority, Reach reach) const {
     const auto found = reached_.find(priority);
     if (reach == Reach::head || found == reached_.end()) {
-        return {.priority = priority, .created_us = std::nullopt};
+        return {.priority = priority, .at_us = std::nullopt};
     }
     if (reach == Reach::onward) return found->second;
     constexpr std::int64_t back = std::chrono::microseconds(lookback).count();
-    return {.priority = priority, .created_us = found->second.created_us.value_or(0) - back};
+    return {.priority = priority, .at_us = found->second.at_us.value_or(0) - back};
 }
 
-void ClaimCursor::claimed(const directory::ClaimPosition& last, Reach reach, bool full) {
+void ClaimCursor::claimed(const ClaimPosition& last, Reach reach, bool full) {
     const auto [found, added] = reached_.try_emplace(last.priority, last);
     // More jobs behind what was reached before: go on from there, not from the front.
     const bool go_back = full && reach != Reach::onward;
     if (!added && (go_back || order(last) > order(found->second))) found->second = last;
 }
 
-}  // namespace rollcall::sync
+ClaimPass::ClaimPass(ClaimCursor& cursor)
+    : cursor_(cursor), reach_(cursor.begin_pass(std::chrono::steady_clock::now())) {}
+
+ClaimPass::~ClaimPass() {
+    if (!done_) cursor_.reset();
+    cursor_.end_pass(reach_, full_, cost_, std::chrono::steady_clock::now());
+}
+
+void ClaimPass::done(bool full, Duration cost) {
+    done_ = true;
+    full_ = full;
+    cost_ = cost;
+}
+
+}  // namespace rollcall

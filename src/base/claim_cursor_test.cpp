@@ -1,10 +1,10 @@
-#include "sync/claim_cursor.hpp"
+#include "base/claim_cursor.hpp"
 
 #include <gtest/gtest.h>
 #include <array>
 #include <chrono>
 
-namespace rollcall::sync {
+namespace rollcall {
 namespace {
 
 using namespace std::chrono_literals;
@@ -18,9 +18,9 @@ protected:
         cursor.end_pass(reach, full, cost, now);
         return reach;
     }
-    static directory::ClaimPosition at(std::int64_t us, char digit = '1') {
+    static ClaimPosition at(std::int64_t us, char digit = '1') {
         return {.priority = 2,
-                .created_us = us,
+                .at_us = us,
                 .id = "00000000-0000-0000-0000-00000000000" + std::string(1, digit)};
     }
 
@@ -29,7 +29,7 @@ protected:
 };
 
 TEST_F(ClaimCursorTest, BeginsAtTheHead) {
-    EXPECT_EQ(cursor.position(2, Reach::onward).created_us, std::nullopt);
+    EXPECT_EQ(cursor.position(2, Reach::onward).at_us, std::nullopt);
     EXPECT_EQ(pass(true), Reach::head);
     EXPECT_EQ(pass(true), Reach::onward);
 }
@@ -40,12 +40,12 @@ TEST_F(ClaimCursorTest, LooksALittleBackWhenThereIsNoBacklog) {
     EXPECT_EQ(pass(true), Reach::near);
     EXPECT_EQ(pass(false), Reach::onward);
     cursor.claimed(at(9'000'000), Reach::onward, true);
-    EXPECT_EQ(cursor.position(2, Reach::onward).created_us, 9'000'000);
+    EXPECT_EQ(cursor.position(2, Reach::onward).at_us, 9'000'000);
     EXPECT_EQ(cursor.position(2, Reach::onward).id.back(), '1');
-    EXPECT_EQ(cursor.position(2, Reach::near).created_us, 8'750'000);
+    EXPECT_EQ(cursor.position(2, Reach::near).at_us, 8'750'000);
     EXPECT_EQ(cursor.position(2, Reach::near).id.back(), '0');
-    EXPECT_EQ(cursor.position(2, Reach::head).created_us, std::nullopt);
-    EXPECT_EQ(cursor.position(1, Reach::onward).created_us, std::nullopt);
+    EXPECT_EQ(cursor.position(2, Reach::head).at_us, std::nullopt);
+    EXPECT_EQ(cursor.position(1, Reach::onward).at_us, std::nullopt);
 }
 
 TEST_F(ClaimCursorTest, LooksFromTheHeadASecondLater) {
@@ -83,7 +83,7 @@ TEST_F(ClaimCursorTest, NeverGoesBackForAFewStragglers) {
     cursor.claimed(at(9'000'000), Reach::onward, true);
     cursor.claimed(at(5'000'000), Reach::near, false);
     cursor.claimed(at(6'000'000), Reach::onward, true);  // a lane that took longer
-    EXPECT_EQ(cursor.position(2, Reach::onward).created_us, 9'000'000);
+    EXPECT_EQ(cursor.position(2, Reach::onward).at_us, 9'000'000);
     cursor.claimed(at(9'000'000, '3'), Reach::onward, false);
     EXPECT_EQ(cursor.position(2, Reach::onward).id.back(), '3');
 }
@@ -91,7 +91,15 @@ TEST_F(ClaimCursorTest, NeverGoesBackForAFewStragglers) {
 TEST_F(ClaimCursorTest, GoesBackForABacklogFoundBehind) {
     cursor.claimed(at(9'000'000), Reach::onward, true);
     cursor.claimed(at(5'000'000), Reach::head, true);
-    EXPECT_EQ(cursor.position(2, Reach::onward).created_us, 5'000'000);
+    EXPECT_EQ(cursor.position(2, Reach::onward).at_us, 5'000'000);
+}
+
+TEST_F(ClaimCursorTest, APassThatDidNotEndWellIsRepeatedFromTheHead) {
+    {
+        ClaimPass(cursor).done(false, 1ms);
+    }
+    EXPECT_EQ(ClaimPass(cursor).reach(), Reach::near);
+    EXPECT_EQ(ClaimPass(cursor).reach(), Reach::head);
 }
 
 TEST_F(ClaimCursorTest, LearnsPriorities) {
@@ -100,4 +108,4 @@ TEST_F(ClaimCursorTest, LearnsPriorities) {
 }
 
 }  // namespace
-}  // namespace rollcall::sync
+}  // namespace rollcall

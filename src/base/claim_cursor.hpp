@@ -1,4 +1,4 @@
-// Where the next claim of due jobs begins. Pure: the time is passed in.
+// Where the next claim of due jobs begins.
 //
 // Entries of finished jobs stay in the queue's index as long as any session holds an old snapshot
 // (a dump, a report), and a claim that begins at the head walks all of them. So each claim goes on
@@ -10,15 +10,25 @@
 
 #include "base/clock.hpp"
 #include "base/task.hpp"
-#include "directory/directory.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
+#include <string>
 #include <vector>
 
-namespace rollcall::sync {
+namespace rollcall {
 
+// Jobs of one priority that come after this one, by the time that orders them and then by id.
+struct ClaimPosition {
+    int priority = 1;
+    std::optional<std::int64_t> at_us{};  // microseconds since 1970; absent: all of them
+    std::string id = "00000000-0000-0000-0000-000000000000";
+};
+
+// Decides by the times passed in. One for each claimer of a queue, for all its lanes.
 class ClaimCursor {
 public:
     enum class Reach : std::uint8_t {
@@ -39,19 +49,39 @@ public:
     [[nodiscard]] const std::vector<int>& priorities() const { return priorities_; }
     void add_priorities(std::span<const int> seen);
 
-    [[nodiscard]] directory::ClaimPosition position(int priority, Reach reach) const;
+    [[nodiscard]] ClaimPosition position(int priority, Reach reach) const;
     // `last` of the jobs just claimed; `full`: there may be more after it.
-    void claimed(const directory::ClaimPosition& last, Reach reach, bool full);
+    void claimed(const ClaimPosition& last, Reach reach, bool full);
     // Jobs behind the positions may be due again: look from the head next.
     void reset() { head_due_ = true; }
 
 private:
     std::vector<int> priorities_{2, 1};
-    std::map<int, directory::ClaimPosition> reached_;
+    std::map<int, ClaimPosition> reached_;
     bool backlog_ = false;
     bool head_due_ = true;
     bool head_under_way_ = false;
     SteadyTime next_head_{};
 };
 
-}  // namespace rollcall::sync
+// One pass, from construction to destruction: however it ends, the next one knows. The cursor must
+// outlive it.
+class ClaimPass {
+public:
+    explicit ClaimPass(ClaimCursor& cursor);
+    ~ClaimPass();  // without done(): something was claimed and left, or may have been
+    ClaimPass(const ClaimPass&) = delete;
+    ClaimPass& operator=(const ClaimPass&) = delete;
+
+    [[nodiscard]] ClaimCursor::Reach reach() const { return reach_; }
+    void done(bool full, Duration cost);
+
+private:
+    ClaimCursor& cursor_;
+    ClaimCursor::Reach reach_;
+    bool done_ = false;
+    bool full_ = false;
+    Duration cost_{};
+};
+
+}  // namespace rollcall
