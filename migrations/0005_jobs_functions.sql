@@ -53,6 +53,29 @@ RETURNS jsonb LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
                 ELSE payload END
 $$;
 
+-- The version of a change that came without one (a job added by SQL): in milliseconds, the time
+-- that its payload gives as created_at, where that is one, with a zone, and not after its arrival;
+-- else its arrival.
+CREATE FUNCTION rollcall.payload_version(payload jsonb, arrived_at timestamptz)
+RETURNS bigint LANGUAGE plpgsql STABLE SET search_path = '' AS $$
+DECLARE
+    told text := payload ->> 'created_at';
+    at timestamptz;
+BEGIN
+    IF told ~ '^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?)$' THEN
+        BEGIN
+            at := told::timestamptz;
+        EXCEPTION
+            WHEN data_exception THEN NULL;  -- the 30th of February
+        END;
+    END IF;
+    IF at BETWEEN 'epoch' AND arrived_at THEN
+        arrived_at := at;
+    END IF;
+    RETURN floor(extract(epoch FROM arrived_at) * 1000);
+END
+$$;
+
 -- All transitions of a job, the first (PENDING at created_at) and the last included, in order.
 CREATE FUNCTION rollcall.job_history(job uuid)
 RETURNS TABLE (status text, at timestamptz, attempt integer, error text, worker text)
@@ -251,7 +274,8 @@ LANGUAGE sql STABLE SET search_path = '' SET enable_seqscan = off SET jit = off 
         SELECT p.queue, count(*) FILTER (WHERE p.due) AS ready,
                count(*) FILTER (WHERE NOT p.due AND p.tries = 0) AS scheduled,
                count(*) FILTER (WHERE NOT p.due AND p.tries > 0) AS retry,
-               date_part('epoch', now() - min(p.since) FILTER (WHERE p.due)) AS oldest_seconds
+               date_part('epoch', now() - min(p.since)
+                   FILTER (WHERE p.due AND isfinite(p.since))) AS oldest_seconds
         FROM pending p GROUP BY p.queue
     ), others AS (
         SELECT CASE WHEN j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
@@ -317,8 +341,9 @@ BEGIN
         SELECT p.oid FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = 'rollcall'::regnamespace
           AND p.proname IN ('rfc3339', 'add_transition', 'recorded_history', 'with_retry_count',
-                            'job_history', 'enqueue', 'retry_job', 'retry_failed', 'cancel_job',
-                            'queue_stats', 'queue_depth', 'stuck_jobs')
+                            'payload_version', 'job_history', 'enqueue', 'retry_job',
+                            'retry_failed', 'cancel_job', 'queue_stats', 'queue_depth',
+                            'stuck_jobs')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', what);
         FOR who IN SELECT rolname FROM pg_catalog.pg_roles

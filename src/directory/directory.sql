@@ -71,7 +71,7 @@ WITH claimed AS MATERIALIZED (
         CASE WHEN octet_length(coalesce(subject, payload ->> 'clerk_id')) BETWEEN 1 AND 255
              THEN nullif(coalesce(subject, payload ->> 'clerk_id'), 'NULL') END AS clerk_id,
         job_type = 'USER_DELETED' AS deletion,
-        coalesce(version, (extract(epoch FROM created_at) * 1000)::bigint) AS version,
+        coalesce(version, rollcall.payload_version(payload, created_at)) AS version,
         CASE WHEN octet_length(payload ->> 'email') BETWEEN 1 AND 1000
              THEN payload ->> 'email' END AS email,
         nullif(left(payload ->> 'name', 1000), '') AS name,
@@ -191,7 +191,7 @@ RETURNING o.outcome, o.job_type, o.clerk_id, o.version, j.attempts,
     date_part('epoch', greatest(o.created_at, o.run_at)) AS ready,
     CASE WHEN o.outcome = 'conflict' OR j.id = (SELECT id FROM last) THEN j.id END AS id,
     CASE WHEN j.id = (SELECT id FROM last)
-         THEN (extract(epoch FROM o.created_at) * 1000000)::bigint END AS last_at
+         THEN (extract(epoch FROM least(o.created_at, now())) * 1000000)::bigint END AS last_at
 
 -- name: ask
 -- Ties: whoever can ask Clerk does. One job for each user and version, however often they meet.

@@ -7,7 +7,7 @@ SELECT j.job_type,
     CASE WHEN octet_length(told.clerk_id) BETWEEN 1 AND 255 THEN nullif(told.clerk_id, 'NULL') END
         AS clerk_id,
     CASE WHEN octet_length(told.email) BETWEEN 1 AND 1000 THEN told.email END AS email,
-    coalesce(j.version, (extract(epoch FROM told.created_at) * 1000)::bigint) AS version,
+    coalesce(j.version, rollcall.payload_version(j.payload, told.created_at)) AS version,
     j.attempts, coalesce(j.max_attempts, 0) AS max_attempts, j.fence,
     (extract(epoch FROM now() - told.created_at) * 1000)::bigint AS age_ms,
     j.original_event,

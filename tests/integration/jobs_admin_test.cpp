@@ -311,6 +311,24 @@ TEST_F(SqlFunctions, EnqueueWakesAndDeduplicates) {
               "1|t");
 }
 
+TEST_F(SqlFunctions, AChangeWithoutAVersionHasItsPayloadsTimeOrThatOfItsArrival) {
+    const auto version = [&](const std::string& told) {
+        return sql("SELECT rollcall.payload_version('{\"created_at\": " + told +
+                   "}', '2026-01-02T00:00:00Z')");
+    };
+    EXPECT_EQ(version(R"("2026-01-01T00:00:00.123Z")"), "1767225600123");
+    EXPECT_EQ(version(R"("2026-01-01T02:00:00+02:00")"), "1767225600000");
+    EXPECT_EQ(version(R"("2026-01-01 00:00:00.9999999+00")"), "1767225601000");
+    const std::string arrival = "1767312000000";
+    for (const auto* told :
+         {R"("2026-01-03T00:00:00Z")", R"("2025-02-30T00:00:00Z")", R"("1969-01-01T00:00:00Z")",
+          R"("2026-01-01T00:00:00")", R"("infinity")", R"("yesterday")", R"("")", "null",
+          "1767225600000", "{}"}) {
+        EXPECT_EQ(version(told), arrival) << told;
+    }
+    EXPECT_EQ(sql("SELECT rollcall.payload_version('[]', '2026-01-02T00:00:00Z')"), arrival);
+}
+
 TEST_F(SqlFunctions, EnqueueRefusesWhatNoWorkerCouldRead) {
     for (const auto* call : {"'', '{}'", "NULL, '{}'", "'A', '[]'", "'A', NULL", "'A', '1'"}) {
         EXPECT_THROW(sql(fmt::format("SELECT rollcall.enqueue({})", call)), std::runtime_error);
@@ -322,12 +340,13 @@ TEST_F(SqlFunctions, NobodyElseMayCallThem) {
         "SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p "
         "WHERE p.pronamespace = 'rollcall'::regnamespace AND p.proname = ANY('{enqueue,retry_job,"
         "retry_failed,cancel_job,queue_stats,queue_depth,stuck_jobs,job_history,add_transition,"
-        "recorded_history,with_retry_count,rfc3339}') AND p.proacl IS NOT NULL "
+        "recorded_history,with_retry_count,rfc3339,payload_version}') AND p.proacl IS NOT NULL "
         "AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0) "
         "AND p.proconfig::text LIKE '%search_path%' AND NOT p.prosecdef");
     EXPECT_EQ(names,
-              "add_transition cancel_job enqueue job_history queue_depth queue_stats "
-              "recorded_history retry_failed retry_job rfc3339 stuck_jobs with_retry_count");
+              "add_transition cancel_job enqueue job_history payload_version queue_depth "
+              "queue_stats recorded_history retry_failed retry_job rfc3339 stuck_jobs "
+              "with_retry_count");
 }
 
 TEST_F(SqlFunctions, TheServerSideRoleMayAndTheClientsMayNot) {

@@ -48,6 +48,31 @@ TEST_F(ApplyUserTest, AJobThatCommitsLateIsFound) {
     EXPECT_EQ(row("user_late"), "-|-|user|alive");
 }
 
+TEST_F(ApplyUserTest, AJobFromTheFutureKeepsNobodyWaiting) {
+    sql("INSERT INTO job_queue (job_type, payload, created_at) VALUES ('USER_UPDATED', "
+        "jsonb_build_object('clerk_id', 'user_future'), now() + interval '1 hour')");
+    EXPECT_EQ(run(apply->run_once()), 1);
+    enqueue({.clerk_id = "user_now"});
+    EXPECT_EQ(run(apply->run_once()), 1);  // not only when a pass begins at the head again
+    EXPECT_EQ(row("user_now"), "Ann|-|user|alive");
+}
+
+TEST_F(ApplyUserTest, AChangeAddedBySqlIsAsOldAsItsPayloadSays) {
+    const std::int64_t newer = 1'767'225'600'000;  // 2026-01-01
+    tell({.clerk_id = "user_a", .version = newer, .name = "Newer"});
+    const auto add = [&](const std::string& name, const std::string& at) {
+        sql(
+            fmt::format("SELECT rollcall.enqueue('USER_UPDATED', jsonb_build_object('clerk_id', "
+                        "'user_a', 'name', '{}', 'created_at', '{}'))",
+                        name, at));
+        work();
+    };
+    add("Older", "2025-12-31T23:59:59.999Z");
+    EXPECT_EQ(row("user_a"), "Newer|-|user|alive");
+    add("Newest", "2026-01-01T00:00:00.001Z");
+    EXPECT_EQ(row("user_a"), "Newest|-|user|alive");
+}
+
 TEST_F(ApplyUserTest, AValueThatCannotBeStoredFailsAloneAndAtOnce) {
     for (int i = 0; i < 5; ++i) enqueue({.clerk_id = fmt::format("user_{}", i)});
     sql("ALTER TABLE users ALTER COLUMN name TYPE varchar(10)");
