@@ -23,6 +23,10 @@ EVP_MAC_CTX* context_of(void* context) {
 
 }  // namespace
 
+std::string library_version() {
+    return OpenSSL_version(OPENSSL_VERSION_STRING);
+}
+
 Sha256 sha256(std::string_view bytes) {
     // Fetched once: the implicit fetch of EVP_sha256() costs more than hashing a short input.
     static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);

@@ -8,6 +8,8 @@
 
 namespace rollcall::crypto {
 
+[[nodiscard]] std::string library_version();  // of OpenSSL, as it is at run time
+
 using Sha256 = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Sha256 sha256(std::string_view bytes);

@@ -66,6 +66,8 @@ void Metrics::add_queue(MetricsRegistry& registry, const std::string& name) {
     for (const auto* state : states) {
         queue.depth.emplace(state, &jobs.Add({{"queue", name}, {"state", state}}));
     }
+    // Claims cannot be paused; dashboards find the name all the same.
+    registry.gauge("rollcall_queue_paused", "1 while no job is claimed on request.").Add(label);
     queue.oldest = &registry
                         .gauge("rollcall_queue_oldest_ready_age_seconds",
                                "How long the oldest due job has been due.")

@@ -10,12 +10,19 @@
 namespace rollcall::pg {
 
 struct Notifier::State {
-    State(Executor e, std::shared_ptr<Pool::State> p, std::string c, std::chrono::milliseconds i)
-        : executor(e), pool(std::move(p)), channel(std::move(c)), interval(i), pause(e) {}
+    State(Executor e, std::shared_ptr<Pool::State> p, std::string c, std::chrono::milliseconds i,
+          std::string what)
+        : executor(e),
+          pool(std::move(p)),
+          channel(std::move(c)),
+          payload(std::move(what)),
+          interval(i),
+          pause(e) {}
 
     Executor executor;
     std::shared_ptr<Pool::State> pool;
     std::string channel;
+    std::string payload;
     std::chrono::milliseconds interval;
     SteadyTimer pause;
     bool news = false;
@@ -24,8 +31,9 @@ struct Notifier::State {
 };
 
 Notifier::Notifier(Executor executor, Pool& pool, std::string channel,
-                   std::chrono::milliseconds min_interval)
-    : state_(std::make_shared<State>(executor, pool.state_, std::move(channel), min_interval)) {}
+                   std::chrono::milliseconds min_interval, std::string payload)
+    : state_(std::make_shared<State>(executor, pool.state_, std::move(channel), min_interval,
+                                     std::move(payload))) {}
 
 Notifier::~Notifier() {
     state_->stopped = true;
@@ -43,7 +51,7 @@ Task<> Notifier::run(std::shared_ptr<State> state) {
     while (state->news && !state->stopped) {
         state->news = false;
         Params params;
-        params.text(state->channel).text("");
+        params.text(state->channel).text(state->payload);
         const auto outcome = co_await state->pool->execute(sql::notify, params);
         if (!outcome) log::debug("notify_failed", {{"reason", outcome.error().message}});
         if (state->stopped) break;

@@ -15,9 +15,9 @@ namespace rollcall::pg {
 
 class Notifier {
 public:
-    // `pool` must outlive the notifier.
+    // `pool` must outlive the notifier. Every notification carries `payload`.
     Notifier(Executor executor, Pool& pool, std::string channel,
-             std::chrono::milliseconds min_interval);
+             std::chrono::milliseconds min_interval, std::string payload = "");
     ~Notifier();
     Notifier(const Notifier&) = delete;
     Notifier& operator=(const Notifier&) = delete;

@@ -4,6 +4,7 @@
 #include "pg/endpoint.hpp"
 #include "pg/pool_state.hpp"
 
+#include <libpq-fe.h>
 #include <array>
 #include <boost/asio/redirect_error.hpp>
 #include <utility>
@@ -14,6 +15,12 @@ namespace {
 constexpr Statement ping{"ping", "SELECT 1"};
 
 }  // namespace
+
+std::string library_version() {
+    constexpr int major = 10'000;
+    const int version = PQlibVersion();
+    return std::to_string(version / major) + "." + std::to_string(version % major);
+}
 
 Result<void> check(const DatabaseConfig& config) {
     const auto endpoint = Endpoint::parse(config);

@@ -33,6 +33,8 @@ struct DatabaseConfig {
     Backoff reconnect{std::chrono::milliseconds(100), std::chrono::milliseconds(5'000)};
 };
 
+[[nodiscard]] std::string library_version();  // of libpq, as it is at run time
+
 // Whether libpq can read the URL; the reason never quotes it.
 [[nodiscard]] Result<void> check(const DatabaseConfig& config);
 

@@ -26,6 +26,9 @@ std::ptrdiff_t line_of(std::string_view text, int position) {
     return 1 + std::ranges::count(text.substr(0, end), '\n');
 }
 
+// Serialization failure and deadlock: whoever asked does it again.
+constexpr std::array<std::string_view, 2> lost_to_another{"40001", "40P01"};
+
 double seconds(Duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
@@ -46,10 +49,13 @@ PoolMetrics::PoolMetrics(MetricsRegistry& registry, const std::string& pool, int
                             "Callers that got no database connection in time.")
                    .Add({{"pool", pool}})),
       errors(registry.counter("rollcall_db_errors_total",
-                              "Database errors by the first two characters of their SQLSTATE.")) {
+                              "Database errors by the first two characters of their SQLSTATE.")),
+      retried(registry.counter("rollcall_db_transactions_retried_total",
+                               "Transactions that met another one and are done again.")) {
     registry.gauge("rollcall_db_connections_max", "Most connections that the pool may open.")
         .Add({{"pool", pool}})
         .Set(connections_max);
+    for (const auto sqlstate : lost_to_another) retried.Add({{"sqlstate", std::string(sqlstate)}});
     for (const char* sqlstate : {"08", "22", "23", "25", "40", "42", "53", "55", "57", "58"}) {
         errors.Add({{"sqlstate_class", sqlstate}});
     }
@@ -57,6 +63,9 @@ PoolMetrics::PoolMetrics(MetricsRegistry& registry, const std::string& pool, int
 
 void PoolMetrics::count_error(const std::string& sqlstate) {
     errors.Add({{"sqlstate_class", sqlstate.substr(0, 2)}}).Increment();
+    if (std::ranges::find(lost_to_another, sqlstate) != lost_to_another.end()) {
+        retried.Add({{"sqlstate", sqlstate}}).Increment();
+    }
 }
 
 Lease::~Lease() {

@@ -32,6 +32,7 @@ struct PoolMetrics {
     prometheus::Histogram& wait;
     prometheus::Counter& timeouts;
     prometheus::Family<prometheus::Counter>& errors;
+    prometheus::Family<prometheus::Counter>& retried;
 };
 
 // A connection for as long as one coroutine has it. Going out of scope returns it to the pool,

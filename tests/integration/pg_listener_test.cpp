@@ -126,7 +126,7 @@ TEST_F(PgListener, TheNotifierSendsAtOnceAndThenSeldom) {
     spawn(io.get_executor(), "listener", listener.run());
     ASSERT_TRUE(until([&] { return listener.listening(); }));
     heard.clear();
-    Notifier notifier(io.get_executor(), pool, "jobs", 100ms);
+    Notifier notifier(io.get_executor(), pool, "jobs", 100ms, "news");
     const auto begun = std::chrono::steady_clock::now();
     for (int i = 0; i < 1000; ++i) notifier.notify();
     ASSERT_TRUE(until([&] { return heard.size() == 1; }));
@@ -135,6 +135,7 @@ TEST_F(PgListener, TheNotifierSendsAtOnceAndThenSeldom) {
     EXPECT_GE(std::chrono::steady_clock::now() - begun, 100ms);
     notifier.notify();
     ASSERT_TRUE(until([&] { return heard.size() == 3; }));
+    EXPECT_EQ(heard.back(), "news");
     EXPECT_GE(std::chrono::steady_clock::now() - begun, 200ms);
     EXPECT_TRUE(until([&] {  // what is heard may be ahead of what is counted
         return sample("rollcall_db_query_duration_seconds_count{statement=\"pg_notify\"}") >= 3;

@@ -186,6 +186,8 @@ TEST_F(PgTransaction, SerializationFailuresAndDeadlocksSurfaceAsTransient) {
     spawn(io.get_executor(), "crossing", crossing(2, 11));
     ASSERT_TRUE(until([&] { return finished == 2; }));
     EXPECT_EQ(victims, 1);
+    EXPECT_EQ(sample("rollcall_db_transactions_retried_total{sqlstate=\"40001\"}"), 1);
+    EXPECT_EQ(sample("rollcall_db_transactions_retried_total{sqlstate=\"40P01\"}"), 1);
 }
 
 TEST_F(PgTransaction, ScriptsRunInside) {
