@@ -3,12 +3,15 @@
 #include "admin/bearer.hpp"
 #include "admin/cron.hpp"
 #include "admin/health.hpp"
+#include "admin/loop_lag.hpp"
 #include "admin/status.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/timeout.hpp"
 #include "clerk/http_backend_api.hpp"
 #include "cli/migrations.hpp"
 #include "cli/version.hpp"
+#include "crypto/digest.hpp"
 #include "directory/directory.hpp"
 #include "http/server.hpp"
 #include "jobs/chores.hpp"
@@ -37,8 +40,10 @@ using std::chrono::milliseconds;
 constexpr std::string_view wake_channel = "rollcall_jobs";
 constexpr milliseconds notify_interval{50};
 constexpr milliseconds open_retry_interval{2'000};
-// How long a connection may have been silent for /readyz to believe in it.
-constexpr milliseconds healthy_age{10'000};
+// For how long the database's last answer counts, and how long it has for the next one. Together
+// they bound how long /readyz is wrong.
+constexpr milliseconds answer_age{500};
+constexpr milliseconds answer_limit{1'000};
 constexpr int prune_rows_max = 10'000;
 
 // The webhook's pool fails fast: the sender must hear 503 within two seconds.
@@ -110,6 +115,7 @@ struct Service::Parts {
     // What is seen from outside.
     admin::Health health;
     admin::Status status;
+    admin::LoopLag loop_lag;
     http::Router public_router;
     http::Router admin_router;
     std::shared_ptr<http::ServerMetrics> server_metrics;
@@ -121,11 +127,12 @@ struct Service::Parts {
 
     void add_routes();
     Duration poll_interval() const;
+    Task<bool> database_answers();
     Task<Result<std::vector<jobs::Enqueued>>> enqueue(std::span<const jobs::NewJob> batch);
     Task<int> open_directory();
     Task<int> work_off();
     void start_workers();
-    void wake();
+    void wake(std::string_view queue);
     Task<std::string> queue_status();
     Task<> drain();
 };
@@ -150,9 +157,10 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
               .poll_interval = [this] { return poll_interval(); }},
              job_metrics),
       chores(executor, pool, chores_of(config, name), job_metrics),
-      notifier(executor, pool, std::string(wake_channel), notify_interval),
+      notifier(executor, pool, std::string(wake_channel), notify_interval,
+               std::string(jobs::queue_users)),
       listener(executor, config.database, std::string(wake_channel),
-               [this](std::string_view) { wake(); }),
+               [this](std::string_view queue) { wake(queue); }),
       opening(executor,
               {.name = "open_directory", .poll_interval = [] { return open_retry_interval; }},
               [this] { return open_directory(); }),
@@ -179,6 +187,7 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
                            co_return static_cast<int>(co_await webhooks::prune_deliveries(
                                pool, config.webhooks.record_retention, prune_rows_max));
                        }),
+      loop_lag(executor, metrics),
       server_metrics(http::make_server_metrics(metrics)),
       public_server(executor, config.public_listener, public_router, server_metrics),
       admin_server(executor, config.admin_listener, admin_router, server_metrics),
@@ -195,15 +204,21 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
         clerk = std::make_unique<clerk::HttpBackendApi>(*clerk_channel);
     }
     metrics.gauge("rollcall_build_info", "What this binary is; always 1")
-        .Add({{"version", std::string(version())}, {"commit", std::string(commit())}})
+        .Add({{"version", std::string(version())},
+              {"commit", std::string(commit())},
+              {"openssl", crypto::library_version()},
+              {"libpq", pg::library_version()}})
         .Set(1);
+    metrics.gauge("rollcall_start_time_seconds", "When this service started, in seconds since 1970")
+        .Add({})
+        .SetToCurrentTime();
     reload_successful.Set(1);
     reload_time.SetToCurrentTime();
     add_routes();
 }
 
 void Service::Parts::add_routes() {
-    health.add("database", [this] { return pool.healthy(healthy_age); });
+    health.add("database", [this] { return database_answers(); });
     health.add("schema", [this]() -> Task<bool> { co_return directory != nullptr; });
     if (config.roles.ingest) endpoint.add_routes(public_router);
     admin::add_process_jobs_route(public_router, config.cron_secret, [this] { return work_off(); });
@@ -220,13 +235,17 @@ void Service::Parts::add_routes() {
     });
     status.add("instance", [this]() -> Task<std::string> { co_return json_string(name); });
     status.add("ready", [this]() -> Task<std::string> {
-        co_return directory != nullptr&& co_await pool.healthy(healthy_age) ? "true" : "false";
+        co_return directory != nullptr&& co_await database_answers() ? "true" : "false";
     });
     status.add("listening", [this]() -> Task<std::string> {
         co_return listener.listening() ? "true" : "false";
     });
     status.add("queue", [this] { return queue_status(); });
     status.add_routes(admin_router, config.admin_token);
+}
+
+Task<bool> Service::Parts::database_answers() {
+    co_return (co_await with_timeout(pool.healthy(answer_age), answer_limit)).value_or(false);
 }
 
 // Where notifications arrive a second is enough; through a pooler they may not.
@@ -240,7 +259,7 @@ Task<Result<std::vector<jobs::Enqueued>>> Service::Parts::enqueue(
     std::span<const jobs::NewJob> batch) {
     auto stored = co_await intake_queue.enqueue(batch);
     if (!stored) co_return stored;
-    wake();
+    wake(jobs::queue_users);
     notifier.notify();
     for (std::size_t i = 0; i < batch.size(); ++i) {
         if (!(*stored)[i].duplicate) {
@@ -251,9 +270,10 @@ Task<Result<std::vector<jobs::Enqueued>>> Service::Parts::enqueue(
     co_return stored;
 }
 
-void Service::Parts::wake() {
+// Whoever works off `queue`; for "", which SQL functions notify, everyone.
+void Service::Parts::wake(std::string_view queue) {
     if (apply_loop != nullptr) apply_loop->wake();
-    if (config.roles.worker) worker.wake();
+    if (config.roles.worker && queue != jobs::queue_users) worker.wake();
 }
 
 // A pass of the loop `opening`: does nothing once the directory is open.
@@ -324,13 +344,14 @@ Task<int> Service::Parts::work_off() {
 }
 
 Task<std::string> Service::Parts::queue_status() {
-    if (directory == nullptr || !co_await pool.healthy(healthy_age)) co_return "null";
+    if (directory == nullptr || !co_await database_answers()) co_return "null";
     std::string out = "[";
-    for (const jobs::QueueCount& count : co_await queue_admin.stats()) {
-        out += fmt::format(R"({}{{"kind":{},"status":{},"jobs":{},"due":{},"oldest_at":{}}})",
-                           out.size() > 1 ? "," : "", json_string(count.kind),
-                           json_string(count.status), count.jobs, count.due,
-                           json_string(count.oldest_at));
+    for (const jobs::QueueDepth& depth : co_await queue_admin.depth()) {
+        out += fmt::format(
+            R"({}{{"queue":{},"ready":{},"scheduled":{},"running":{},"retry":{},"dead":{},)"
+            R"("oldest_ready_age_seconds":{:.3f}}})",
+            out.size() > 1 ? "," : "", json_string(depth.queue), depth.ready, depth.scheduled,
+            depth.running, depth.retry, depth.dead, depth.oldest_ready_age_seconds);
     }
     co_return out + "]";
 }
@@ -348,7 +369,8 @@ Task<> Service::Parts::drain() {
     co_await delivery_pruning.stop();
     co_await delivery_record.stop();
     listener.stop();
-    if (directory != nullptr && co_await pool.healthy(healthy_age)) co_await deliveries.flush();
+    loop_lag.stop();
+    if (directory != nullptr && co_await database_answers()) co_await deliveries.flush();
     co_await admin_server.drain(milliseconds(1'000));
     co_await intake_pool.stop();
     co_await work_pool.stop();
@@ -366,6 +388,7 @@ Result<void> Service::start() {
     if (auto started = parts_->admin_server.start(); !started) return started;
     spawn(parts_->executor, "listener", parts_->listener.run());
     parts_->opening.start();
+    parts_->loop_lag.start();
     if (parts_->config.roles.ingest) {
         parts_->delivery_record.start();
         parts_->delivery_pruning.start();

@@ -200,6 +200,13 @@ test('seen from outside: health, status, metrics, reload', async () => {
       authorization: `Bearer ${ADMIN_TOKEN}`,
     });
     assert.equal(status.json.ready, true);
+    assert.deepEqual(
+      status.json.queue.map((one) => [one.queue, one.ready, one.dead]),
+      [
+        ['users', 0, 0],
+        ['effects', 0, 0],
+      ],
+    );
     assert.equal((await service.get('/metrics')).status, 404);
     await service.deliver(
       userEvent('user.created', 'user_seen', 1000, {
@@ -212,8 +219,26 @@ test('seen from outside: health, status, metrics, reload', async () => {
         /rollcall_jobs_completed_total\{[^}]*result="ok"[^}]*\} 1/.test(await service.metrics()),
       'the metric of a completed job',
     );
+    // A delivery wakes who applies it, and not those who look for leased jobs.
+    const claims = async () =>
+      Number(
+        /rollcall_claim_duration_seconds_count\{queue="effects"\} (\d+)/.exec(
+          await service.metrics(),
+        )[1],
+      );
+    const [before, begun] = [await claims(), Date.now()];
+    for (let i = 0; i < 40; i += 1) {
+      await service.deliver(userEvent('user.updated', 'user_seen', 2000 + i));
+    }
+    const polled = (Date.now() - begun) / 1000;
+    assert.ok((await claims()) - before <= polled + 2);
     for (const name of [
       'rollcall_build_info',
+      'rollcall_start_time_seconds',
+      'rollcall_event_loop_lag_seconds_bucket',
+      'rollcall_queue_paused{queue="users"} 0',
+      'rollcall_db_transactions_retried_total{sqlstate="40001"} 0',
+      'process_start_time_seconds',
       'rollcall_webhook_lag_seconds_bucket',
       'rollcall_queue_oldest_ready_age_seconds',
       'rollcall_db_connections',

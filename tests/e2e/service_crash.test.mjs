@@ -167,6 +167,35 @@ test('two instances share one database', async () => {
   }
 });
 
+test('/readyz follows the database within two seconds or so, down and up', async () => {
+  const service = await Service.start(postgres.url(await freshDatabase()));
+  const turns = async (status, limit) => {
+    const begun = Date.now();
+    await until(
+      async () => (await service.get('/readyz', service.adminPort)).status === status,
+      `/readyz to answer ${status}`,
+      limit,
+    );
+    return Date.now() - begun;
+  };
+  try {
+    postgres.down();
+    assert.ok((await turns(503, 10_000)) < 3_000);
+    postgres.up();
+    await turns(200, 15_000);
+    const thaw = await postgres.freeze();
+    try {
+      assert.ok((await turns(503, 10_000)) < 3_000);
+      assert.equal((await service.get('/livez')).status, 200);
+    } finally {
+      thaw();
+    }
+    await turns(200, 40_000);
+  } finally {
+    assert.equal(await service.stop(), 0);
+  }
+});
+
 test('a service that starts before its database or schema waits for both', async () => {
   const database = await postgres.create();
   const service = await Service.start(postgres.url(database), {}, { waitUntilReady: false });
