@@ -14,9 +14,6 @@ EXCEPTIONS = [
     ("catch", "src/cli/cli.cpp", "CLI11 reports wrong usage by exception only"),
     ("catch", "src/sim/clerk_delivery.cpp", "an endpoint that is away is an attempt to record"),
 
-    ("dead-header", "src/sync/reconciler.hpp", "what polling offers; its sources follow it"),
-    ("dead-header", "src/sync/user_refresh.hpp", "likewise"),
-
     ("banned-clock", "src/base/clock.cpp", "the one place that asks the machine for the time"),
 
     # Threads. The service has one; these are beside it.

@@ -118,6 +118,7 @@ Task<std::vector<std::string>> Comparison::unplaced(pg::Pool& pool,
     const pg::Rows rows =
         co_await pool.execute(sql::unplaced, pg::Params().text(after_id).integer(absent_max));
     std::vector<std::string> out;
+    out.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
     co_return out;
 }

@@ -11,6 +11,7 @@
 #include "directory/directory.hpp"
 #include "pg/pool.hpp"
 #include "sync/deletion_guard.hpp"
+#include "sync/held_deletes.hpp"
 #include "sync/progress.hpp"
 #include "sync/refresh.hpp"
 #include "sync/run.hpp"
@@ -33,13 +34,6 @@ struct ReconcilerConfig {
     std::chrono::milliseconds overlap{std::chrono::minutes(5)};
     std::chrono::milliseconds lease{std::chrono::seconds(15)};
     std::chrono::milliseconds save_every{std::chrono::seconds(2)};
-};
-
-// What became of deletions that were held back.
-struct HeldDecision {
-    std::int64_t deleted = 0;
-    std::int64_t returned = 0;  // Clerk knows the user after all
-    std::int64_t left = 0;  // could not be asked about, or were learned of meanwhile: still held
 };
 
 class Reconciler {

@@ -24,34 +24,48 @@ Refresh::Refresh(pg::Pool& pool, directory::Directory& directory, clerk::Backend
 
 Task<jobs::Outcome> Refresh::handle(const jobs::Job& job) {
     if (job.subject.empty()) co_return jobs::Failed{"Unusable job: it names no user"};
-    ClerkAnswer answer = co_await clerk_.ask(job.subject);
+    Refreshed refreshed = co_await refresh(job.subject);
+    co_return std::move(refreshed.ending);
+}
+
+Task<Refreshed> Refresh::refresh(std::string clerk_id) {
+    ClerkAnswer answer = co_await clerk_.ask(clerk_id);
     switch (answer.kind) {
         case ClerkAnswer::Kind::unreachable:
-            co_return jobs::Retry{.reason = "Clerk gave no answer that counts: " + answer.reason,
-                                  .delay = std::nullopt,
-                                  .burns_attempt = false};
+            co_return Refreshed{.ending = jobs::Retry{
+                                    .reason = "Clerk gave no answer that counts: " + answer.reason,
+                                    .delay = std::nullopt,
+                                    .burns_attempt = false}};
         case ClerkAnswer::Kind::no_id_of_clerks:
-            co_return jobs::Failed{"Unusable job: " + job.subject + " is no id of Clerk's"};
+            co_return Refreshed{
+                .ending = jobs::Failed{"Unusable job: " + clerk_id + " is no id of Clerk's"}};
         case ClerkAnswer::Kind::no_such_user:
-            if (auto doubt = co_await absences_.missing(job.subject)) co_return std::move(*doubt);
+            if (auto doubt = co_await absences_.missing(clerk_id)) {
+                co_return Refreshed{.ending = std::move(*doubt)};
+            }
             break;
         case ClerkAnswer::Kind::user:
-            co_await absences_.found(job.subject);
+            co_await absences_.found(clerk_id);
             break;
     }
-    const directory::Read read = read_of(answer, job.subject, directory_.columns());
+    co_return co_await settle(std::move(clerk_id), std::move(answer));
+}
+
+Task<Refreshed> Refresh::settle(std::string clerk_id, ClerkAnswer answer) {
+    const directory::Read read = read_of(answer, clerk_id, directory_.columns());
     EmailConflicts::Known known;
-    known.emplace(job.subject, std::move(answer));
+    known.emplace(std::move(clerk_id), std::move(answer));
     for (int number = 0; number < rounds_max; ++number) {
         auto ending = co_await round(read, known);
         if (ending) co_return std::move(*ending);
     }
-    co_return jobs::Retry{.reason = "The rows change faster than this job can follow",
-                          .delay = std::nullopt};
+    co_return Refreshed{.ending =
+                            jobs::Retry{.reason = "The rows change faster than this job can follow",
+                                        .delay = std::nullopt}};
 }
 
-Task<std::optional<jobs::Outcome>> Refresh::round(const directory::Read& read,
-                                                  EmailConflicts::Known& known) {
+Task<std::optional<Refreshed>> Refresh::round(const directory::Read& read,
+                                              EmailConflicts::Known& known) {
     using Kind = EmailConflicts::Verdict::Kind;
     std::string whom;
     {
@@ -75,10 +89,11 @@ Task<std::optional<jobs::Outcome>> Refresh::round(const directory::Read& read,
                 co_return Ending();
             case Kind::overtaken:
             case Kind::wait:
-                co_return jobs::Retry{
-                    .reason = verdict->reason, .delay = std::nullopt, .burns_attempt = false};
+                co_return Refreshed{.ending = jobs::Retry{.reason = verdict->reason,
+                                                          .delay = std::nullopt,
+                                                          .burns_attempt = false}};
             case Kind::refuse:
-                co_return jobs::Failed{verdict->reason};
+                co_return Refreshed{.ending = jobs::Failed{verdict->reason}};
             case Kind::ask:
                 whom = verdict->whom;
                 break;
@@ -88,37 +103,44 @@ Task<std::optional<jobs::Outcome>> Refresh::round(const directory::Read& read,
     co_return Ending();
 }
 
-Task<std::optional<jobs::Outcome>> Refresh::apply(pg::Transaction tx, const directory::Read& read) {
+Task<std::optional<Refreshed>> Refresh::apply(pg::Transaction tx, const directory::Read& read) {
     co_await directory_.emails().renew_id(tx, read.clerk_id);
     const auto applied = co_await directory_.apply(tx, {&read, 1});
     if (!applied) co_return refused(applied.error());
     const directory::Outcome outcome = applied->front().outcome;
     if (outcome == directory::Outcome::conflict) co_return Ending();
     if (outcome == directory::Outcome::tie) {
-        co_return jobs::Retry{.reason = "Something was learned while Clerk was being asked",
-                              .delay = std::nullopt,
-                              .burns_attempt = false};
+        co_return Refreshed{
+            .ending = jobs::Retry{.reason = "Something was learned while Clerk was being asked",
+                                  .delay = std::nullopt,
+                                  .burns_attempt = false}};
     }
     if (outcome == directory::Outcome::deleted) {
-        if (auto held = co_await absences_.conclude(tx, read.clerk_id)) co_return std::move(*held);
+        if (auto held = co_await absences_.conclude(tx, read.clerk_id)) {
+            co_return Refreshed{.ending = std::move(*held)};
+        }
     }
     const auto committed = co_await tx.try_commit();
     if (!committed) co_return refused(committed.error());
     if (observer_) observer_(jobs::refresh_user, read.clerk_id, outcome);
-    co_return jobs::Completed{R"({"outcome":")" + std::string(to_string(outcome)) + R"("})"};
+    co_return Refreshed{
+        .ending = jobs::Completed{R"({"outcome":")" + std::string(to_string(outcome)) + R"("})"},
+        .applied = applied->front()};
 }
 
-std::optional<jobs::Outcome> Refresh::refused(const pg::SqlError& error) const {
+std::optional<Refreshed> Refresh::refused(const pg::SqlError& error) const {
     switch (judge(error)) {
         case Refusal::again:
             return std::nullopt;
         case Refusal::for_ever:
-            return jobs::Failed{reason_of(error)};
+            return Refreshed{.ending = jobs::Failed{reason_of(error)}};
         case Refusal::for_now:
-            return jobs::Retry{.reason = reason_of(error), .delay = std::nullopt};
+            return Refreshed{.ending =
+                                 jobs::Retry{.reason = reason_of(error), .delay = std::nullopt}};
         case Refusal::undecided:  // its attempts count once it is a day old
-            return jobs::Retry{
-                .reason = reason_of(error), .delay = std::nullopt, .burns_attempt = false};
+            return Refreshed{.ending = jobs::Retry{.reason = reason_of(error),
+                                                   .delay = std::nullopt,
+                                                   .burns_attempt = false}};
         case Refusal::server:
             break;
     }

@@ -14,9 +14,15 @@
 #include "sync/email_conflicts.hpp"
 
 #include <optional>
+#include <string>
 #include <utility>
 
 namespace rollcall::sync {
+
+struct Refreshed {
+    jobs::Outcome ending = jobs::Completed{};
+    directory::AppliedRead applied{};  // where it completed
+};
 
 class Refresh {
 public:
@@ -27,10 +33,15 @@ public:
     // attempt, and so is a deletion that is held back.
     Task<jobs::Outcome> handle(const jobs::Job& job);
 
+    // The same for one user, without a job.
+    Task<Refreshed> refresh(std::string clerk_id);
+    // Applies an answer that is there already (of a user who exists), e-mail conflicts and all.
+    Task<Refreshed> settle(std::string clerk_id, ClerkAnswer answer);
+
     void observe(ChangeObserver observer) { observer_ = std::move(observer); }
 
 private:
-    using Ending = std::optional<jobs::Outcome>;  // absent: another round
+    using Ending = std::optional<Refreshed>;  // absent: another round
 
     Task<Ending> round(const directory::Read& read, EmailConflicts::Known& known);
     Task<Ending> apply(pg::Transaction tx, const directory::Read& read);

@@ -44,9 +44,11 @@ struct SyncState {
     std::int64_t held_run = 0;      // whose they are; 0: none wait
 };
 
-// Where a complete pass that was cut short may be gone on from.
+// Where a complete pass begins, or that was cut short and may be gone on from.
 struct CutShort {
-    std::int64_t run = 0;
+    std::int64_t run = 0;  // 0: none
+    // What Clerk said then: the newest user's created_at, how many users there are up to it, and
+    // the newest updated_at.
     std::int64_t newest_created_ms = 0;
     std::int64_t expected = 0;
     std::int64_t newest_updated_ms = 0;
@@ -65,25 +67,25 @@ public:
 
     // Begins a run; its id.
     Task<std::int64_t> begin(RunMode mode, RunTrigger trigger, std::string_view clerk_id = "");
-    // Ends as failed what is `running` and has shown no life for a while, which nobody does any
-    // more: for whoever holds the lease.
+    // Ends as failed what is still `running`: for whoever holds the lease, when nobody else is.
     Task<> bury_killed();
-    Task<> finish(const RunSummary& summary);
+    // The heartbeat: how far the run is, so that it can be gone on from.
+    Task<> save(const RunSummary& so_far, const std::vector<Range>& ranges = {});
+    // The end of a run that did not complete. Of a complete pass that is not `resumable` nothing is
+    // left to go on from.
+    Task<> finish(const RunSummary& summary, bool resumable);
+    // The end of one that did. The watermark never goes back.
+    Task<> completed(const RunSummary& summary, std::int64_t watermark_ms);
 
     // The fingerprint: stores `id` where none is kept yet; the one that is kept.
     Task<std::string> claim_instance(std::string_view id, std::string_view environment_type);
+    // Some users of whom a key of the right instance knows at least one; at most 100.
+    Task<std::vector<std::string>> witnesses();
 
     // The complete pass that was cut short last, if it is not too old to go on from.
     Task<std::optional<CutShort>> cut_short();
-    // `run` goes on from `other`, and has its ranges and absences now.
-    Task<> go_on_from(std::int64_t run, const CutShort& other);
-    // What Clerk said at the beginning.
-    Task<> note_beginning(std::int64_t run, const CutShort& beginning);
-    // The heartbeat: how far the run is, so that it can be gone on from.
-    Task<> save(const RunSummary& so_far, const std::vector<Range>& ranges);
-
-    // What a completed run leaves: the watermark never goes back.
-    Task<> completed(const RunSummary& summary, std::int64_t watermark_ms);
+    // `run` begins with this, and has the ranges and absences of the run that it goes on from.
+    Task<> begin_full(std::int64_t run, const CutShort& beginning);
 
 private:
     pg::Pool& pool_;

@@ -17,6 +17,8 @@
 
 namespace rollcall::sync {
 
+inline constexpr std::size_t clerk_id_max = 255;
+
 struct UserRefreshConfig {
     std::size_t users_max = 64;  // being refreshed at the same time; further calls: rate_limited
 };
@@ -36,6 +38,9 @@ public:
 
 private:
     struct Flight;
+    Task<RunSummary> look(std::string clerk_id, RunTrigger trigger);
+    Task<Result<RunSummary>> share(std::shared_ptr<Flight> flight);
+
     RunLedger& runs_;
     Refresh& refresh_;
     UserRefreshConfig config_;

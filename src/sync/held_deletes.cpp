@@ -1,0 +1,106 @@
+#include "sync/held_deletes.hpp"
+
+#include "base/log.hpp"
+#include "sync/sql.hpp"
+
+#include <fmt/format.h>
+#include <utility>
+
+namespace rollcall::sync {
+
+Task<> HeldDeletes::supersede(std::int64_t run) {
+    co_await parts_.pool.execute(sql::supersede_held, pg::Params().bigint(run));
+}
+
+Task<std::vector<std::string>> HeldDeletes::some(std::int64_t run, std::string_view after) {
+    const pg::Rows rows =
+        co_await parts_.pool.execute(sql::some_held, pg::Params().bigint(run).text(after));
+    std::vector<std::string> out;
+    out.reserve(static_cast<std::size_t>(rows.size()));
+    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
+    co_return out;
+}
+
+Task<std::int64_t> HeldDeletes::decide(std::int64_t run, const std::vector<std::string>& clerk_ids,
+                                       std::string_view decision) {
+    const std::vector<std::optional<std::string_view>> ids(clerk_ids.begin(), clerk_ids.end());
+    const pg::Rows rows = co_await parts_.pool.execute(
+        sql::decide_held, pg::Params().bigint(run).text_array(ids).text(decision));
+    co_return rows.affected();
+}
+
+Task<Result<void>> HeldDeletes::same_instance() {
+    const auto instance = co_await parts_.clerk.instance();
+    if (!instance) co_return std::unexpected(instance.error());
+    const std::string known = (co_await runs_.state()).instance_id;
+    if (known != instance->id) {
+        co_return fail(ErrorCode::forbidden, "the secret key is of another Clerk instance");
+    }
+    co_return Result<void>();
+}
+
+// Each by its own question.
+Task<> HeldDeletes::look(Pass& pass, const std::vector<std::string>& clerk_ids,
+                         std::vector<std::string>& gone, std::vector<std::string>& returned) {
+    for (const std::string& clerk_id : clerk_ids) {
+        SystemTime asked_at;
+        const auto user = co_await pass.get(clerk_id, asked_at);
+        if (!user && user.error().code == ErrorCode::invalid_input) continue;
+        if (!user) {
+            pass.fail(user.error());
+            co_return;
+        }
+        if (*user) {
+            co_await pass.work_off({&**user, 1}, asked_at);
+            returned.push_back(clerk_id);
+        } else {
+            gone.push_back(clerk_id);
+        }
+    }
+}
+
+Task<Result<HeldDecision>> HeldDeletes::approve(std::int64_t run, jobs::Lease& lease) {
+    std::vector<std::string> held = co_await some(run, "");
+    if (held.empty()) {
+        co_return fail(ErrorCode::not_found, fmt::format("no deletions of run {} wait", run));
+    }
+    if (auto same = co_await same_instance(); !same) co_return std::unexpected(same.error());
+    HeldDecision out;
+    RunSummary summary;
+    Pass pass(parts_, summary, /*dry_run=*/false, nullptr);
+    while (!held.empty()) {
+        if (!co_await lease.hold()) co_return fail(ErrorCode::conflict, "another run has begun");
+        co_await pass.look_at_time();
+        const SystemTime asked_at = pass.known_time();
+        std::vector<std::string> gone;
+        std::vector<std::string> returned;
+        co_await look(pass, held, gone, returned);
+        const std::int64_t before = summary.deleted;
+        co_await pass.remove(gone, asked_at);
+        const bool all = std::cmp_equal(summary.deleted - before, gone.size());
+        // Where some rows did not go, those that did are found gone by the next pass.
+        if (all) out.deleted += co_await decide(run, gone, "approved");
+        out.returned += co_await decide(run, returned, "returned");
+        out.left += std::ssize(held) - std::ssize(returned) - (all ? std::ssize(gone) : 0);
+        if (pass.stopped()) {
+            co_return fail(ErrorCode::unavailable, summary.error.value_or("Clerk is away"));
+        }
+        const std::string last = held.back();
+        held = co_await some(run, last);
+    }
+    co_await pass.work_off_rest();
+    log::info("held_deletes_approved", {{"run", run}, {"deleted", out.deleted}});
+    co_return out;
+}
+
+Task<Result<std::int64_t>> HeldDeletes::discard(std::int64_t run) {
+    const pg::Rows rows = co_await parts_.pool.execute(
+        sql::decide_held, pg::Params().bigint(run).null().text("discarded"));
+    if (rows.affected() == 0) {
+        co_return fail(ErrorCode::not_found, fmt::format("no deletions of run {} wait", run));
+    }
+    log::info("held_deletes_discarded", {{"run", run}, {"users", rows.affected()}});
+    co_return rows.affected();
+}
+
+}  // namespace rollcall::sync

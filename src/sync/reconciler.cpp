@@ -1,0 +1,319 @@
+#include "sync/reconciler.hpp"
+
+#include "base/log.hpp"
+#include "base/together.hpp"
+#include "base/wakeup.hpp"
+#include "jobs/lease.hpp"
+#include "jobs/work_loop.hpp"
+#include "sync/full_pass.hpp"
+#include "sync/held_deletes.hpp"
+#include "sync/incremental_pass.hpp"
+
+#include <fmt/format.h>
+#include <algorithm>
+#include <utility>
+
+namespace rollcall::sync {
+namespace {
+
+constexpr std::string_view lease_name = "sync";
+
+double seconds_since(SteadyTime begin) {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// What a failure makes of a run. Clerk's faults fail it; a list that cannot be all, rows that were
+// not taken and a stop leave it incomplete.
+RunStatus status_of(RunFailure failure) {
+    switch (failure) {
+        case RunFailure::none:
+            return RunStatus::completed;
+        case RunFailure::clerk_away:
+        case RunFailure::wrong_key:
+        case RunFailure::other_instance:
+            return RunStatus::failed;
+        case RunFailure::inconsistent:
+        case RunFailure::refused_rows:
+        case RunFailure::interrupted:
+            break;
+    }
+    return RunStatus::incomplete;
+}
+
+// Whether a complete pass may go on from where this one ended.
+bool resumable(const RunSummary& summary, const std::vector<Range>& ranges) {
+    const bool by_list = summary.failure == RunFailure::inconsistent ||
+                         summary.failure == RunFailure::other_instance;
+    return !by_list && std::ranges::any_of(ranges, [](const Range& range) { return !range.done; });
+}
+
+Error busy() {
+    return {ErrorCode::conflict, "another run is under way"};
+}
+
+}  // namespace
+
+struct Reconciler::State {
+    State(pg::Pool& p, directory::Directory& d, clerk::BackendApi& c, Refresh& r,
+          ReconcilerConfig given)
+        : parts{.pool = p, .directory = d, .clerk = c, .refresh = r},
+          config(std::move(given)),
+          runs(p, config.instance),
+          held(runs, parts),
+          lease(p, std::string(lease_name), config.instance, config.lease) {}
+
+    // One run, in the caller's coroutine and under the lease.
+    struct Run {
+        RunRequest request;
+        Progress* progress = nullptr;
+        RunSummary summary{};
+        SteadyTime began = std::chrono::steady_clock::now();
+        std::optional<FullPass> full{};
+        std::int64_t watermark_ms = 0;
+        bool over = false;
+    };
+
+    Task<RunSummary> run(RunRequest request, Progress* progress);
+    Task<> body(Run& run, Pass& pass, Wakeup& over);
+    Task<> go(Run& run, Pass& pass);
+    Task<> go_full(Run& run, Pass& pass);
+    Task<> keep_alive(Run& run, Pass& pass, Wakeup& over);
+    Task<> save(const Run& run);
+    Task<> renew();
+    Task<> both(Run& run, Pass& pass);
+    Task<> end(Run& run, const Pass& pass);
+    Task<bool> right_instance(Pass& pass);
+    Task<bool> knows_witnesses(Pass& pass);
+
+    Pass::Parts parts;
+    ReconcilerConfig config;
+    RunLedger runs;
+    HeldDeletes held;
+    jobs::Lease lease;
+    bool running = false;
+    bool interrupted = false;
+};
+
+// The Clerk instance that this database is filled from: what it was told first, it keeps.
+Task<bool> Reconciler::State::right_instance(Pass& pass) {
+    const auto instance = co_await parts.clerk.instance();
+    if (!instance) {
+        pass.fail(instance.error());
+        co_return false;
+    }
+    std::string known = (co_await runs.state()).instance_id;
+    if (known.empty()) {
+        if (!co_await knows_witnesses(pass)) co_return false;
+        known = pass.dry_run()
+                    ? instance->id
+                    : co_await runs.claim_instance(instance->id, instance->environment_type);
+    }
+    if (known == instance->id) co_return true;
+    pass.fail(RunFailure::other_instance,
+              fmt::format("the secret key is of Clerk instance {}, this database is filled from "
+                          "{}: set the right key",
+                          instance->id, known));
+    co_return false;
+}
+
+// A database that webhooks have filled: the key must know some of its users.
+Task<bool> Reconciler::State::knows_witnesses(Pass& pass) {
+    const std::vector<std::string> witnesses = co_await runs.witnesses();
+    if (witnesses.empty()) co_return true;
+    clerk::UserQuery query;
+    query.filter.ids = witnesses;
+    const auto page = co_await pass.list(std::move(query));
+    if (!page) co_return false;
+    if (!page->users.empty()) co_return true;
+    const auto users = co_await pass.count(clerk::UserFilter());
+    if (!users) co_return false;
+    if (*users == 0) co_return true;  // whether that can be is judged by the pass
+    pass.fail(RunFailure::other_instance,
+              "the secret key knows none of the users of this database: it is of another Clerk "
+              "instance");
+    co_return false;
+}
+
+Task<> Reconciler::State::go_full(Run& run, Pass& pass) {
+    run.full.emplace(pass, FullPassConfig{.workers = config.workers,
+                                          .page_users = config.page_users,
+                                          .guard = config.guard});
+    std::optional<CutShort> beginning;
+    if (!run.request.dry_run && !run.request.start_anew) beginning = co_await runs.cut_short();
+    if (!beginning) beginning = co_await run.full->look();
+    if (!beginning) co_return;
+    if (!run.request.dry_run) co_await runs.begin_full(run.summary.run, *beginning);
+    run.watermark_ms = beginning->newest_updated_ms;
+    co_await run.full->run(*beginning);
+}
+
+Task<> Reconciler::State::go(Run& run, Pass& pass) {
+    if (!co_await right_instance(pass)) co_return;
+    if (run.summary.mode == RunMode::full) {
+        co_await go_full(run, pass);
+        co_return;
+    }
+    IncrementalPass incremental(pass, {.page_users = config.page_users, .overlap = config.overlap});
+    run.watermark_ms = co_await incremental.run(run.watermark_ms);
+}
+
+Task<> Reconciler::State::body(Run& run, Pass& pass, Wakeup& over) {
+    struct End {
+        Run& run;
+        Wakeup& over;
+        ~End() {
+            run.over = true;
+            over.wake();
+        }
+    } end{.run = run, .over = over};
+    co_await go(run, pass);
+}
+
+// Keeps the record, so that another may go on from there. The database may be away for a moment.
+Task<> Reconciler::State::save(const Run& run) {
+    if (run.request.dry_run) co_return;
+    const std::vector<Range> ranges = run.full ? run.full->ranges() : std::vector<Range>();
+    co_await jobs::guarded("sync_run_not_saved", runs.save(run.summary, ranges));
+}
+
+Task<> Reconciler::State::renew() {
+    co_await lease.hold();
+}
+
+// Beside the run.
+Task<> Reconciler::State::keep_alive(Run& run, Pass& pass, Wakeup& over) {
+    const Duration third = config.lease / 3;
+    SteadyTime due = std::chrono::steady_clock::now() + third;
+    while (!run.over) {
+        co_await over.wait(std::min<Duration>(config.save_every, third));
+        if (run.over) co_return;
+        if (interrupted) {
+            pass.fail(RunFailure::interrupted, "interrupted; the next run goes on from there");
+        }
+        if (std::chrono::steady_clock::now() >= due) {
+            due += third;
+            co_await jobs::guarded("sync_lease_not_renewed", renew());
+        }
+        if (!lease.held()) pass.fail(RunFailure::interrupted, "the lease was lost");
+        co_await save(run);
+    }
+}
+
+Task<> Reconciler::State::both(Run& run, Pass& pass) {
+    Wakeup over(co_await asio::this_coro::executor);
+    std::vector<Task<>> tasks;
+    tasks.push_back(body(run, pass, over));
+    tasks.push_back(keep_alive(run, pass, over));
+    co_await together(std::move(tasks));
+}
+
+Task<> Reconciler::State::end(Run& run, const Pass& pass) {
+    RunSummary& summary = run.summary;
+    if (summary.failure == RunFailure::none && pass.refused() > 0) {
+        summary.failure = RunFailure::refused_rows;
+        summary.error = fmt::format("{} users were not taken by the users table, the first: {}",
+                                    pass.refused(), pass.refusal());
+    }
+    summary.status = status_of(summary.failure);
+    summary.duration_seconds = seconds_since(run.began);
+    log::info("sync_run_ended", {{"run", summary.run},
+                                 {"mode", to_string(summary.mode)},
+                                 {"status", to_string(summary.status)},
+                                 {"seen", summary.seen},
+                                 {"held_deletes", summary.held_deletes},
+                                 {"reason", summary.error.value_or("")}});
+    if (run.request.dry_run) co_return;
+    const std::vector<Range> ranges = run.full ? run.full->ranges() : std::vector<Range>();
+    if (summary.status == RunStatus::completed) {
+        if (summary.mode == RunMode::full) co_await held.supersede(summary.run);
+        co_await runs.completed(summary, run.watermark_ms);
+        co_return;
+    }
+    const bool goes_on = resumable(summary, ranges);
+    if (goes_on) {
+        RunSummary last = summary;
+        last.status = RunStatus::running;
+        co_await runs.save(last, ranges);
+    }
+    co_await runs.finish(summary, goes_on);
+}
+
+Task<RunSummary> Reconciler::State::run(RunRequest request, Progress* progress) {
+    Run run{.request = request, .progress = progress};
+    const SyncState known = co_await runs.state();
+    run.summary.mode = request.mode;
+    if (request.mode == RunMode::incremental) {
+        if (known.watermark_ms) {
+            run.watermark_ms = *known.watermark_ms;
+        } else {
+            run.summary.mode = RunMode::full;
+        }
+    }
+    if (!request.dry_run) {
+        co_await runs.bury_killed();
+        run.summary.run = co_await runs.begin(run.summary.mode, request.trigger);
+    }
+    Pass pass(parts, run.summary, request.dry_run, progress);
+    const bool ended = co_await jobs::guarded("sync_run_broken", both(run, pass));
+    if (!ended) pass.fail(RunFailure::interrupted, "the database was away for a while");
+    pass.report_progress();
+    co_await end(run, pass);
+    co_return run.summary;
+}
+
+Reconciler::Reconciler(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk,
+                       Refresh& refresh, ReconcilerConfig config)
+    : state_(std::make_unique<State>(pool, directory, clerk, refresh, std::move(config))) {}
+Reconciler::~Reconciler() = default;
+
+namespace {
+
+// While it lives, the one run of this process is ours.
+class Turn {
+public:
+    explicit Turn(bool& running) : running_(running) { running_ = true; }
+    ~Turn() { running_ = false; }
+    Turn(const Turn&) = delete;
+    Turn& operator=(const Turn&) = delete;
+
+private:
+    bool& running_;
+};
+
+}  // namespace
+
+Task<Result<RunSummary>> Reconciler::run(RunRequest request, Progress* progress) {
+    ensure(request.mode != RunMode::user, "single users are UserRefresh's");
+    if (state_->running) co_return std::unexpected(busy());
+    const Turn turn(state_->running);
+    state_->interrupted = false;
+    if (!co_await state_->lease.hold()) co_return std::unexpected(busy());
+    RunSummary summary = co_await state_->run(request, progress);
+    co_await state_->lease.release();
+    co_return summary;
+}
+
+Task<Result<HeldDecision>> Reconciler::approve_deletes(std::int64_t run) {
+    if (state_->running) co_return std::unexpected(busy());
+    const Turn turn(state_->running);
+    if (!co_await state_->lease.hold()) co_return std::unexpected(busy());
+    auto decision = co_await state_->held.approve(run, state_->lease);
+    co_await state_->lease.release();
+    co_return decision;
+}
+
+Task<Result<std::int64_t>> Reconciler::discard_deletes(std::int64_t run) {
+    co_return co_await state_->held.discard(run);
+}
+
+void Reconciler::interrupt() {
+    state_->interrupted = true;
+}
+bool Reconciler::running() const {
+    return state_->running;
+}
+RunLedger& Reconciler::runs() {
+    return state_->runs;
+}
+
+}  // namespace rollcall::sync
