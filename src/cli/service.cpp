@@ -132,7 +132,7 @@ struct Service::Parts {
     Task<int> open_directory();
     Task<int> work_off();
     void start_workers();
-    void wake(std::string_view queue);
+    void wake(std::string_view whose);
     Task<std::string> queue_status();
     Task<> drain();
 };
@@ -160,7 +160,7 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
       notifier(executor, pool, std::string(wake_channel), notify_interval,
                std::string(jobs::queue_users)),
       listener(executor, config.database, std::string(wake_channel),
-               [this](std::string_view queue) { wake(queue); }),
+               [this](std::string_view whose) { wake(whose); }),
       opening(executor,
               {.name = "open_directory", .poll_interval = [] { return open_retry_interval; }},
               [this] { return open_directory(); }),
@@ -270,10 +270,10 @@ Task<Result<std::vector<jobs::Enqueued>>> Service::Parts::enqueue(
     co_return stored;
 }
 
-// Whoever works off `queue`; for "", which SQL functions notify, everyone.
-void Service::Parts::wake(std::string_view queue) {
+// Who works off the queue `whose`; for "", which SQL functions notify, everyone.
+void Service::Parts::wake(std::string_view whose) {
     if (apply_loop != nullptr) apply_loop->wake();
-    if (config.roles.worker && queue != jobs::queue_users) worker.wake();
+    if (config.roles.worker && whose != jobs::queue_users) worker.wake();
 }
 
 // A pass of the loop `opening`: does nothing once the directory is open.
