@@ -75,7 +75,7 @@ public:
     Directory& operator=(const Directory&) = delete;
 
     // Claims, applies and completes up to a batch of due jobs, in one commit. A job whose outcome
-    // is `conflict` stays PENDING, put off by half a minute: it wants resolving (EmailRows) and
+    // is `conflict` stays PENDING, put off by ten seconds: it wants resolving (EmailRows) and
     // apply_job. The position goes by created_at.
     Task<Answer<AppliedBatch>> apply_due(pg::Pool& pool, const ClaimPosition& after);
     Task<Answer<AppliedBatch>> apply_scheduled(pg::Pool& pool);  // jobs that waited for their time

@@ -175,7 +175,7 @@ SET status = CASE o.outcome WHEN 'conflict' THEN 'PENDING' WHEN 'unusable' THEN 
     updated_at = now(),
     attempts = j.attempts + CASE o.outcome WHEN 'conflict' THEN 0 ELSE 1 END,
     -- Handled alone, at once, by who claimed it; by another when that one is gone by then.
-    run_at = CASE o.outcome WHEN 'conflict' THEN now() + interval '30 seconds' ELSE j.run_at END,
+    run_at = CASE o.outcome WHEN 'conflict' THEN now() + interval '10 seconds' ELSE j.run_at END,
     error = CASE o.outcome WHEN 'conflict' THEN j.error
         WHEN 'unusable' THEN coalesce(j.error, 'Unusable job: payload.clerk_id names no user') END,
     result = CASE WHEN o.outcome IN ('unchanged', 'superseded', 'tie')

@@ -26,7 +26,9 @@ struct WorkLoopConfig {
     // Asked before each idle wait. A second when wake-ups reach this process (LISTEN, or all work
     // is enqueued here); what is configured when they may not.
     std::function<Duration()> poll_interval = [] { return std::chrono::seconds(1); };
-    Backoff backoff{std::chrono::milliseconds(200), std::chrono::seconds(10)};
+    // Bounds how long after an outage work goes on. While the database is away a pass costs
+    // nothing: the pool knows, and does not ask anew for each.
+    Backoff backoff{std::chrono::milliseconds(200), std::chrono::seconds(1)};
     prometheus::Gauge* busy = nullptr;  // lanes inside a pass
 };
 

@@ -30,7 +30,8 @@ struct DatabaseConfig {
     std::chrono::milliseconds connect_timeout{5'000};
     std::chrono::milliseconds statement_timeout{30'000};  // per statement or pipeline, our side
     std::chrono::milliseconds acquire_timeout{5'000};
-    Backoff reconnect{std::chrono::milliseconds(100), std::chrono::milliseconds(5'000)};
+    // One attempt at a time for each pool: bounds how long after an outage it is noticed.
+    Backoff reconnect{std::chrono::milliseconds(100), std::chrono::milliseconds(2'000)};
 };
 
 [[nodiscard]] std::string library_version();  // of libpq, as it is at run time

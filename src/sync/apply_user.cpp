@@ -118,15 +118,16 @@ void ApplyUser::State::record(const AppliedBatch& batch, Duration took,
 }
 
 Task<> ApplyUser::State::judge_batch(const pg::SqlError& error) {
-    log::warn("apply_batch_refused", {{"sqlstate", error.sqlstate()}});
     const Refusal refusal = judge(error);
     if (refusal == Refusal::server) pg::rethrow(error);
-    if (refusal != Refusal::undecided) co_return;
-    const auto probed = co_await directory.probe(pool);
-    if (!probed && !std::exchange(holding, true)) {
-        log::error("users_table_takes_no_change", {{"reason", reason_of(probed.error())}});
+    if (refusal == Refusal::undecided) {
+        const auto probed = co_await directory.probe(pool);
+        if (!probed && !std::exchange(holding, true)) {
+            log::error("users_table_takes_no_change", {{"reason", reason_of(probed.error())}});
+        }
+        if (!probed) pg::rethrow(probed.error());
     }
-    if (!probed) pg::rethrow(probed.error());
+    log::warn("apply_batch_refused", {{"sqlstate", error.sqlstate()}});
 }
 
 Task<> ApplyUser::State::handle_alone(const std::vector<std::string>& ids) {

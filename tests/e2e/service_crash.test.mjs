@@ -143,6 +143,37 @@ test('PostgreSQL stopped hard and started again under load', async () => {
   }
 });
 
+test('seconds after PostgreSQL is back events are rows again, after however long', async () => {
+  const database = await freshDatabase();
+  const service = await Service.start(postgres.url(database));
+  try {
+    postgres.down('immediate');
+    const enough = Date.now() + 10_000;
+    let sent = 0;
+    const deliver = () =>
+      service.deliver(userEvent('user.created', `user_back_${(sent += 1)}`, sent), {});
+    await until(
+      async () => (await deliver()).status === 503 && Date.now() > enough,
+      'every wait between two tries to be as long as it gets',
+      20_000,
+    );
+    postgres.up();
+    const back = Date.now();
+    await until(
+      async () => {
+        await deliver();
+        const [{ n }] = await postgres.query(database, 'SELECT count(*)::int n FROM public.users');
+        return n > 0;
+      },
+      'a row',
+      30_000,
+    );
+    assert.ok(Date.now() - back < 5_000, `${Date.now() - back} ms`);
+  } finally {
+    await service.stop();
+  }
+});
+
 test('two instances share one database', async () => {
   const database = await freshDatabase();
   const services = await Promise.all([
