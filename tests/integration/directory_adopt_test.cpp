@@ -61,12 +61,16 @@ TEST_F(DirectoryAdopt, CreatesTheTableOfTheReference) {
         "\"reminderEnabled\": false, \"reminderFrequency\": \"DAILY\"}'::jsonb\n"
         "medical_profile jsonb '{\"preferredUnit\": \"MGDL\"}'::jsonb\n"
         "deleted_at timestamp with time zone");
-    EXPECT_EQ(sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes "
-                  "WHERE tablename = 'users'"),
-              "User_clerkId_key User_email_key User_pkey idx_users_clerk_id");
-    EXPECT_EQ(sql("SELECT string_agg(conname || ' ' || contype::text, ' ' ORDER BY conname) "
-                  "FROM pg_constraint WHERE conrelid = 'users'::regclass"),
-              "User_clerkId_key u User_email_key u User_pkey p");
+    EXPECT_EQ(
+        sql("SELECT string_agg(indexname || substr(indexdef, strpos(indexdef, ' USING')), E'\\n' "
+            "ORDER BY indexname) FROM pg_indexes WHERE tablename = 'users'"),
+        "User_clerkId_key USING btree (clerk_id)\nUser_email_key USING btree (email)\n"
+        "User_pkey USING btree (id)\nidx_users_clerk_id USING btree (clerk_id)");
+    EXPECT_EQ(sql("SELECT string_agg(conname || ' ' || pg_get_constraintdef(oid), E'\\n' "
+                  "ORDER BY conname) FROM pg_constraint WHERE conrelid = 'users'::regclass"),
+              "User_clerkId_key UNIQUE (clerk_id)\nUser_email_key UNIQUE (email)\n"
+              "User_pkey PRIMARY KEY (id)");
+    EXPECT_EQ(sql("SELECT enum_range(NULL::public.\"UserRole\")"), "{user,admin}");
     const auto again = ensure();
     ASSERT_TRUE(again);
     EXPECT_TRUE(again->steps.empty());
