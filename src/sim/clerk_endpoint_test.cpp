@@ -86,7 +86,10 @@ TEST(Loopback, IsAskedOfTheWebhookUrl) {
          {"", "localhost:8080", "ftp://localhost/", "http://example.com/", "http://10.1.2.3/",
           "http://127.0.0.1@example.com/", "http://localhost:80@example.com/",
           "http://example.com#@localhost/", "http://example.com\\@localhost/", "http:///x",
-          "http://0.0.0.0/", "//localhost/"}) {
+          "http://0.0.0.0/", "//localhost/",
+          // A reader that stops at the end of the address takes the rest for a path.
+          "http://127.0.0.1.evil.com", "http://127.0.0.1.evil.com:8080/x",
+          "http://127.0.0.1evil.com/", "https://[::1].evil.com/", "http://localhost.evil.com/"}) {
         EXPECT_FALSE(check_webhook_url(url)) << url;
     }
 }

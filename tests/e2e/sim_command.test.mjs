@@ -16,6 +16,7 @@ test('live keys and other machines are refused', async () => {
     [['--listen', '[::]:0'], 'loopback'],
     [['--webhook-url', 'https://example.com/hook'], 'loopback'],
     [['--webhook-url', 'http://127.0.0.1@example.com/'], 'loopback'],
+    [['--webhook-url', 'http://127.0.0.1.evil.com'], 'loopback'],
     [['--webhook-secret', 'whsec_'], '24'],
     [['--fault', 'dorp=1'], 'dorp'],
   ]) {
