@@ -54,8 +54,8 @@ int examine(const Globals& globals) {
 void add_doctor_command(CLI::App& app, const Globals& globals, int& exit_code) {
     auto* command = app.add_subcommand(
         "doctor",
-        "Checks configuration, database, schema, Clerk, clock, webhook secret and queue; a line of "
-        "advice each. 1 when something is wrong");
+        "Checks configuration, database, clock, schema, users table, queue, webhook secret and "
+        "Clerk; a line of advice each. 1 when something is wrong, 78 when the settings are");
     command->callback([&globals, &exit_code] { exit_code = examine(globals); });
 }
 

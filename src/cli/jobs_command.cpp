@@ -28,9 +28,7 @@ int with_queue(const Globals& globals, const Work& work) {
 void add_list(CLI::App& jobs_app, const Globals& globals, int& exit_code) {
     auto* command = jobs_app.add_subcommand("list", "Jobs, newest first");
     const auto filter = std::make_shared<jobs::JobFilter>();
-    command
-        ->add_option("--status", filter->status,
-                     "PENDING, PROCESSING, COMPLETED, FAILED or CANCELLED")
+    command->add_option("--status", filter->status, "Status of the jobs")
         ->check(CLI::IsMember({"PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"}));
     command->add_option("--kind", filter->kind, "Job type, as USER_CREATED");
     command->add_option("--subject", filter->subject, "Clerk id");
