@@ -82,7 +82,8 @@ public:
     std::map<std::string, clerk::User> users;
     std::map<std::string, int> asked;
     std::string instance_id = "ins_one";
-    std::int64_t clock_ms = 1'700'000'000'000;  // of updated_at
+    std::int64_t clock_ms = 1'700'000'000'000;      // of updated_at
+    Duration pause = std::chrono::microseconds(1);  // before each answer
     bool strict_bounds = true;
     bool refuses_deleted_cursor = false;
     std::function<void(const clerk::UserQuery&)> before_list;
@@ -96,7 +97,7 @@ private:
     }
     Task<> turn() {
         ++requests_;
-        co_await sleep(std::chrono::microseconds(1));
+        co_await sleep(pause);
     }
 
     Users matching(const clerk::UserFilter& filter) const {
