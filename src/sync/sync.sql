@@ -101,7 +101,7 @@ WITH due AS (
       AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED')
 ), waiting AS (
     SELECT d.id, d.job_type, d.created_at, nullif(d.payload ->> 'email', '') AS email,
-        coalesce(d.version, (extract(epoch FROM d.created_at) * 1000)::bigint) AS version
+        coalesce(d.version, rollcall.payload_version(d.payload, d.created_at)) AS version
     FROM due d
     WHERE coalesce(d.subject, d.payload ->> 'clerk_id') = $1::text
       AND d.blanked_at IS NULL AND isfinite(d.created_at)

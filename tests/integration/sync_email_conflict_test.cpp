@@ -149,6 +149,24 @@ TEST_F(EmailConflict, WithoutAKeyASwapConvergesInWhateverOrder) {
     }
 }
 
+TEST_F(EmailConflict, WithoutAKeyAHolderLeavesByAJobThatAnApplicationEnqueued) {
+    make(/*with_clerk=*/false);
+    const std::string job = clash();
+    // Of 1970, and so older than what the table has of user_a; then newer.
+    for (const auto& [made, outcome] : {std::pair{"1970-01-01T00:00:00.500Z", "PENDING 1 E-mail"},
+                                        std::pair{"1970-01-01T00:00:01.500Z", "COMPLETED "}}) {
+        sql(
+            fmt::format("INSERT INTO job_queue (job_type, payload, run_at) VALUES ('USER_UPDATED', "
+                        "'{{\"clerk_id\": \"user_a\", \"created_at\": \"{}\"}}', "
+                        "now() + interval '1 hour')",
+                        made));
+        sql("UPDATE job_queue SET run_at = created_at WHERE id = '" + job + "'");
+        make(/*with_clerk=*/false);
+        work();
+        EXPECT_THAT(job_state(job), testing::StartsWith(outcome));
+    }
+}
+
 TEST_F(EmailConflict, WithoutAKeyAHolderWhoseNewestChangeKeepsTheAddressKeepsIt) {
     make(/*with_clerk=*/false);
     const std::string job = clash();
