@@ -11,25 +11,6 @@ bool is_continuation(std::string_view text, std::size_t at) {
     return at < text.size() && (static_cast<std::uint8_t>(text[at]) & 0xC0U) == 0x80U;
 }
 
-// The length of the UTF-8 sequence at `at` (RFC 3629: shortest form, no surrogates, at most
-// U+10FFFF), or 0.
-std::size_t utf8_length(std::string_view text, std::size_t at) {
-    const auto first = static_cast<std::uint8_t>(text[at]);
-    if (first < 0x80) return 1;
-    if (first < 0xC2 || first > 0xF4 || !is_continuation(text, at + 1)) return 0;
-    if (first < 0xE0) return 2;
-    const auto second = static_cast<std::uint8_t>(text[at + 1]);
-    if (!is_continuation(text, at + 2)) return 0;
-    if (first < 0xF0) {
-        if (first == 0xE0 && second < 0xA0) return 0;
-        if (first == 0xED && second > 0x9F) return 0;
-        return 3;
-    }
-    if (first == 0xF0 && second < 0x90) return 0;
-    if (first == 0xF4 && second > 0x8F) return 0;
-    return is_continuation(text, at + 3) ? 4 : 0;
-}
-
 void append_escaped(std::string& out, char c) {
     switch (c) {
         case '"':
@@ -57,6 +38,24 @@ void append_escaped(std::string& out, char c) {
 }
 
 }  // namespace
+
+// RFC 3629: shortest form, no surrogates, at most U+10FFFF.
+std::size_t utf8_length(std::string_view text, std::size_t at) {
+    const auto first = static_cast<std::uint8_t>(text[at]);
+    if (first < 0x80) return 1;
+    if (first < 0xC2 || first > 0xF4 || !is_continuation(text, at + 1)) return 0;
+    if (first < 0xE0) return 2;
+    const auto second = static_cast<std::uint8_t>(text[at + 1]);
+    if (!is_continuation(text, at + 2)) return 0;
+    if (first < 0xF0) {
+        if (first == 0xE0 && second < 0xA0) return 0;
+        if (first == 0xED && second > 0x9F) return 0;
+        return 3;
+    }
+    if (first == 0xF0 && second < 0x90) return 0;
+    if (first == 0xF4 && second > 0x8F) return 0;
+    return is_continuation(text, at + 3) ? 4 : 0;
+}
 
 void append_json_string(std::string& out, std::string_view text) {
     out += '"';

@@ -2,6 +2,7 @@
 // built with Boost.JSON in the folders that answer with them.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
@@ -11,6 +12,9 @@ namespace rollcall {
 // so that what untrusted bytes end up in is always valid JSON.
 void append_json_string(std::string& out, std::string_view text);
 [[nodiscard]] std::string json_string(std::string_view text);
+
+// The length of the character at `at`, which is inside `text`; 0 when it is not UTF-8.
+[[nodiscard]] std::size_t utf8_length(std::string_view text, std::size_t at);
 
 // Whether `text` is UTF-8 as RFC 3629 has it: no overlong forms, no surrogates.
 [[nodiscard]] bool is_utf8(std::string_view text);

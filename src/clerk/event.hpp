@@ -33,7 +33,7 @@ struct Event {
 };
 
 // Reads the exact bytes of a delivery. Never fails: what cannot be used says so in `data`. Bounds:
-// nesting as simdjson's default, size as the HTTP limit. Reuses its parser's buffers, so use one
+// size as the HTTP limit, nesting by the size. Reuses its parser's buffers, so use one
 // per event loop.
 class EventParser {
 public:

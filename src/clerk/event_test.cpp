@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
 namespace rollcall::clerk {
 namespace {
@@ -101,6 +103,51 @@ TEST(EventParser, SurvivesEveryCutAndEveryFlippedByte) {
         std::string changed = body;
         changed[at] = static_cast<char>(changed[at] ^ 0x15);
         (void)parser.parse(changed);
+    }
+}
+
+// What a user can make Clerk send about them must not keep the rest of it from their row.
+TEST(EventParser, NothingThatAUserWritesHidesABan) {
+    const std::string deep = std::string(1200, '[') + std::string(1200, ']');
+    const std::string digits(400, '9');
+    std::string objects = "1";
+    for (int i = 0; i < 1500; ++i) objects = R"({"a":)" + objects + "}";
+    const std::vector<std::string> values{
+        deep,
+        objects,
+        digits,
+        "-" + digits + "." + digits + "e-" + digits,
+        "1e400",
+        "-1E+99999",
+        "18446744073709551616",
+        "[0.1e-400,-0]",
+        R"("\ud800")",
+        R"("\udfff\ud800x")",
+        R"("a\u0000b")",
+        "\"\xff\xfe\"",
+        "\"\xed\xa0\x80\"",
+        "\"\xf5\x80\xc0\xaf\"",
+        R"({"a":1,"a":2,"":3,"\u0000":4})",
+        R"({"role":"admin","role":["admin"],"id":"user_b","banned":false,"updated_at":-1})",
+        "{\"\\ud83d\":\"\\ud83d\",\"\xff\":null}",
+        "\"" + std::string(100'000, 'x') + "\"",
+    };
+    EventParser parser;
+    for (const char* member : {"unsafe_metadata", "public_metadata", "first_name", "last_name",
+                               "username", "external_id", "image_url"}) {
+        for (const std::string& value : values) {
+            const std::string body =
+                R"({"type":"user.updated","timestamp":1762340400417,"data":{"id":"user_a",")" +
+                std::string(member) + R"(":)" + value +
+                R"(,"updated_at":1762340400300,"banned":true}})";
+            const Event event = parser.parse(body);
+            const auto* user = std::get_if<User>(&event.data);
+            ASSERT_NE(user, nullptr) << member << " " << value.substr(0, 60);
+            EXPECT_EQ(user->id, "user_a");
+            EXPECT_TRUE(user->banned) << member << " " << value.substr(0, 60);
+            EXPECT_EQ(user->updated_at_ms, 1'762'340'400'300);
+            EXPECT_EQ(user->role, std::nullopt);
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 #include "clerk/json_document.hpp"
 
+#include "base/json.hpp"
+
 #include <algorithm>
 #include <cstring>
 
@@ -73,7 +75,7 @@ class Tamer {
 public:
     explicit Tamer(std::span<char> text) : text_(text), view_(text.data(), text.size()) {}
 
-    bool run() {
+    Tamed run() {
         while (at_ < view_.size()) {
             const char c = view_[at_];
             if (c == '"') {
@@ -82,28 +84,44 @@ public:
             } else if (c == '-' || is_digit(c)) {
                 number();
             } else {
+                level(c);
                 ++at_;
             }
         }
-        return changed_;
+        return tamed_;
     }
 
 private:
+    void level(char c) {
+        if (c == '[' || c == '{') {
+            tamed_.nesting = std::max(tamed_.nesting, ++level_);
+        } else if ((c == ']' || c == '}') && level_ > 0) {
+            --level_;
+        }
+    }
+
     void string() {
         while (at_ < view_.size() && view_[at_] != '"') {
             if (view_[at_] == '\\') {
                 escape();
             } else {
-                ++at_;
+                character();
             }
         }
         ++at_;
     }
 
+    void character() {
+        const std::size_t length = utf8_length(view_, at_);
+        if (length == 0) overwrite("?", 1);
+        at_ += std::max<std::size_t>(length, 1);
+    }
+
     void escape() {
         const auto unit = view_.substr(at_ + 1, 1) == "u" ? hex4(view_, at_ + 2) : std::nullopt;
         if (!unit) {
-            at_ += 2;
+            ++at_;
+            if (at_ < view_.size()) character();
             return;
         }
         const bool paired = is_high(*unit) && view_.substr(at_ + 6, 2) == "\\u" &&
@@ -128,37 +146,61 @@ private:
     void overwrite(std::string_view replacement, std::size_t width) {
         std::fill_n(text_.data() + at_, width, ' ');
         std::memcpy(text_.data() + at_, replacement.data(), replacement.size());
-        changed_ = true;
+        tamed_.changed = true;
     }
 
     std::span<char> text_;
     std::string_view view_;
     std::size_t at_ = 0;
-    bool changed_ = false;
+    std::size_t level_ = 0;
+    Tamed tamed_;
 };
+
+bool may_be_tamed(simdjson::error_code error) {
+    return error == simdjson::NUMBER_ERROR || error == simdjson::STRING_ERROR ||
+           error == simdjson::TAPE_ERROR || error == simdjson::DEPTH_ERROR ||
+           error == simdjson::UTF8_ERROR;
+}
+
+// What simdjson keeps of an array or object that is open.
+constexpr std::size_t bytes_per_level = 9;
 
 }  // namespace
 
-bool tame(std::span<char> text) {
+Tamed tame(std::span<char> text) {
     return Tamer(text).run();
 }
 
-std::optional<simdjson::dom::element> JsonDocument::parse(std::string_view text) {
-    if (!buffers_ || buffers_->capacity > kept_bytes_max_) buffers_ = std::make_unique<Buffers>();
-    Buffers& own = *buffers_;
-    if (own.capacity < text.size()) {
-        own.capacity = std::max<std::size_t>(text.size(), 8192);
-        own.text = std::make_unique<char[]>(own.capacity + simdjson::SIMDJSON_PADDING);
+std::size_t JsonDocument::Buffers::largest() const {
+    return std::max(capacity, bytes_per_level * parser.max_depth());
+}
+
+void JsonDocument::Buffers::make_room(std::size_t bytes) {
+    if (capacity >= bytes) return;
+    capacity = std::max<std::size_t>(bytes, 8192);
+    text = std::make_unique<char[]>(capacity + simdjson::SIMDJSON_PADDING);
+}
+
+simdjson::simdjson_result<simdjson::dom::element> JsonDocument::Buffers::parse_tamed(
+    std::size_t bytes) {
+    const Tamed tamed = tame({text.get(), bytes});
+    const bool deep = tamed.nesting >= parser.max_depth();
+    if (deep) {
+        const auto error = parser.allocate(std::max(parser.capacity(), bytes), tamed.nesting + 1);
+        if (error != simdjson::SUCCESS) return error;
     }
+    if (!deep && !tamed.changed) return simdjson::TAPE_ERROR;
+    return parser.parse(text.get(), bytes, /*realloc_if_needed=*/false);
+}
+
+std::optional<simdjson::dom::element> JsonDocument::parse(std::string_view text) {
     if (text.empty()) return std::nullopt;
+    if (!buffers_ || buffers_->largest() > kept_bytes_max_) buffers_ = std::make_unique<Buffers>();
+    Buffers& own = *buffers_;
+    own.make_room(text.size());
     std::memcpy(own.text.get(), text.data(), text.size());
     auto result = own.parser.parse(own.text.get(), text.size(), /*realloc_if_needed=*/false);
-    const bool may_be_tamed = result.error() == simdjson::NUMBER_ERROR ||
-                              result.error() == simdjson::STRING_ERROR ||
-                              result.error() == simdjson::TAPE_ERROR;
-    if (may_be_tamed && tame({own.text.get(), text.size()})) {
-        result = own.parser.parse(own.text.get(), text.size(), false);
-    }
+    if (may_be_tamed(result.error())) result = own.parse_tamed(text.size());
     if (result.error() != simdjson::SUCCESS) return std::nullopt;
     return result.value_unsafe();
 }

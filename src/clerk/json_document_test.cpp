@@ -25,7 +25,7 @@ TEST(JsonDocument, ReadsJson) {
 TEST(JsonDocument, RefusesAFaultAnywhere) {
     for (const std::string_view text :
          {"", " ", "{", "{}x", "{} {}", "[1,]", "[1,tru]", "{\"a\":01}", "[-]", "[1.]",
-          "[\"\x01\"]", "[\"\xff\"]", "\xef\xbb\xbf{}", "[\"\\u12\"]", "['a']", "[+1]", "[NaN]"}) {
+          "[\"\x01\"]", "[\xff]", "\xef\xbb\xbf{}", "[\"\\u12\"]", "['a']", "[+1]", "[NaN]"}) {
         EXPECT_EQ(read(text), "none") << text;
     }
     EXPECT_EQ(read(std::string("[\"a\0b\"]", 7)), "none");
@@ -50,6 +50,37 @@ TEST(JsonDocument, ReadsLoneSurrogatesAsReplacementCharacters) {
     EXPECT_EQ(read(R"(["\ud83dx","\ude00","\uD800\u0041"])"),
               "[\"\uFFFDx\",\"\uFFFD\",\"\uFFFDA\"]");
     EXPECT_EQ(read(R"(["\ud83d\ud83d\ude00"])"), "[\"\uFFFD\U0001F600\"]");
+}
+
+TEST(JsonDocument, ReadsWhatIsNotUtf8AsQuestionMarks) {
+    EXPECT_EQ(read("[\"\xff\",\"\xc3\xa9\",\"\xc3\"]"), "[\"?\",\"\xc3\xa9\",\"?\"]");
+    EXPECT_EQ(read("[\"\xed\xa0\x80\xf0\x9f\"]"), "[\"?????\"]");
+    EXPECT_EQ(read("[\"\xc0\x80\"]"), "[\"??\"]");
+    EXPECT_EQ(read("[\"\\\xff\"]"), "none");  // no escape
+}
+
+std::string nested(std::size_t levels, std::string_view inside = "") {
+    return std::string(levels, '[') + std::string(inside) + std::string(levels, ']');
+}
+
+TEST(JsonDocument, ReadsAnyNesting) {
+    JsonDocument document;
+    for (const std::size_t levels : {1022U, 1023U, 1024U, 1025U, 1200U, 400'000U, 3U, 500'000U}) {
+        EXPECT_TRUE(document.parse(nested(levels))) << levels;
+        EXPECT_FALSE(document.parse(nested(levels) + "]")) << levels;
+        EXPECT_FALSE(document.parse("[" + nested(levels))) << levels;
+        EXPECT_FALSE(document.parse(nested(levels, "{]"))) << levels;
+    }
+    EXPECT_TRUE(document.parse(nested(2000, R"({"a":1e999,"b":"\ud800]]]"})")));
+    EXPECT_FALSE(document.parse(std::string(1'000'000, '[')));
+    EXPECT_TRUE(document.parse("{}"));
+}
+
+TEST(JsonDocument, CountsTheLevels) {
+    const auto levels = [](std::string text) { return tame(text).nesting; };
+    EXPECT_EQ(levels("1"), 0U);
+    EXPECT_EQ(levels(R"({"[[[":[{},"\"[[["]})"), 3U);
+    EXPECT_EQ(levels("]]][[]"), 2U);
 }
 
 TEST(JsonDocument, TamesInsideTheRightPlacesOnly) {

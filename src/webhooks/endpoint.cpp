@@ -210,9 +210,7 @@ Task<http::Response> Endpoint::State::take(http::Request& request, const Deliver
     }
     job->id = uuid_v7(now.time_since_epoch().count(), to.random);
     job->event_id = headers.id;
-    // What was read as an event is UTF-8 without a zero byte.
-    job->original_event =
-        job->error.empty() ? std::move(request.body) : storable(std::move(request.body));
+    job->original_event = storable(std::move(request.body));
 
     const std::string_view kind = job->kind;
     const auto stored = co_await to.intake.store(*std::move(job));

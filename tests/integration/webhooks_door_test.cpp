@@ -179,6 +179,19 @@ TEST_F(WebhookDoor, UnusableEventsAreKeptWithTheirBytes) {
     EXPECT_EQ(column("msg_2", "status"), "FAILED");
 }
 
+TEST_F(WebhookDoor, NothingThatAUserWritesKeepsAnEventFromItsJob) {
+    const std::string deep =
+        R"(,"unsafe_metadata":)" + std::string(1200, '[') + std::string(1200, ']');
+    const std::string name = ",\"first_name\":\"In\xffs \\u0000\\ud800\"";
+    const std::string body = user("user.updated", "user_a", deep + name + R"(,"banned":true)");
+    EXPECT_EQ(door.post({.id = "msg_1", .body = body}).status, 202U);
+    EXPECT_EQ(column("msg_1", "status"), "PENDING");
+    EXPECT_EQ(column("msg_1", "subject"), "user_a");
+    EXPECT_EQ(column("msg_1", "banned"), "true");
+    EXPECT_EQ(column("msg_1", "payload->>'name'"), "In?s \xef\xbf\xbd");
+    EXPECT_EQ(column("msg_1", "original_event LIKE 'base64:%'"), "true");
+}
+
 TEST_F(WebhookDoor, AnEventThatTheDatabaseRefusesDoesNotHurtItsNeighbours) {
     sql("ALTER TABLE job_queue ADD CHECK (payload->>'name' IS DISTINCT FROM 'Bad')");
     std::vector<Sent> all;
