@@ -125,6 +125,21 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = $2::text
   AND obj_description(p.oid, 'pg_policy') = 'made by rollcall, version 1'
 
+-- name: open_policies
+-- Permissive policies of others that let users see or change rows: they add to rollcall's own.
+SELECT p.polname
+FROM pg_catalog.pg_policy p
+JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1::text AND c.relname = $2::text
+  AND p.polpermissive AND p.polcmd IN ('r', 'w', '*')
+  AND coalesce(obj_description(p.oid, 'pg_policy'), '') NOT LIKE 'made by rollcall, version %'
+  AND EXISTS (SELECT FROM unnest(p.polroles) AS t (role)
+              WHERE t.role = 0 OR EXISTS (
+                  SELECT FROM pg_catalog.pg_roles r WHERE r.rolname IN ('anon', 'authenticated')
+                    AND pg_has_role(r.oid, t.role, 'USAGE')))
+ORDER BY p.polname
+
 -- name: lock_users_table
 -- One migrate at a time; two would want to create the same table.
 SELECT pg_advisory_xact_lock(hashtextextended('rollcall.users_table', 0))

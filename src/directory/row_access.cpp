@@ -118,6 +118,21 @@ std::string privileges_sql(const TableName& name, const std::vector<std::string>
     return sql;
 }
 
+// Policies are added up, so one of somebody else's may open what rollcall's own keep closed. It is
+// not ours to drop. One of the name of an own policy is replaced by it.
+void note_open_policies(UsersTablePlan& plan, const UsersTableFacts& facts,
+                        const std::string& table) {
+    for (const std::string& name : facts.open_policies) {
+        const auto replaced = [&](const auto& own) { return own.first == name; };
+        if (std::ranges::any_of(policies, replaced)) continue;
+        plan.notes.push_back(fmt::format(
+            "policy {0} on {1} is not rollcall's, and permissive: users see or change every row "
+            "that it allows, beside their own; if they should not: DROP POLICY {0} ON {1}, or make "
+            "it AS RESTRICTIVE",
+            quote_identifier(name), table));
+    }
+}
+
 }  // namespace
 
 bool keeps_row_access(const UsersTableFacts& facts) {
@@ -131,6 +146,7 @@ Result<void> add_row_access(UsersTablePlan& plan, const UsersTableFacts& facts,
     if (!writable) return std::unexpected(writable.error());
     const auto name = parse_table_name(columns.table);
     const std::string table = quote(*name);
+    note_open_policies(plan, facts, table);
     if (!facts.catalog.row_security) {
         plan.steps.push_back({"row level security on " + columns.table,
                               "ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY;"});

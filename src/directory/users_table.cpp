@@ -33,6 +33,15 @@ Task<> read_lacking(pg::Transaction& tx, Surroundings surroundings, UsersTableFa
     }
 }
 
+Task<std::vector<std::string>> read_names(pg::Transaction& tx, const pg::Statement& statement,
+                                          const TableName& table) {
+    const pg::Rows rows =
+        co_await tx.execute(statement, pg::Params().text(table.schema).text(table.table));
+    std::vector<std::string> names;
+    for (int row = 0; row < rows.size(); ++row) names.emplace_back(rows.text(row, 0));
+    co_return names;
+}
+
 // What the plan needs to know beside the table itself.
 Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table,
                                  Surroundings surroundings) {
@@ -51,11 +60,8 @@ Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table,
     for (int row = 0; row < labels.size(); ++row) {
         facts.enum_labels.emplace_back(labels.text(row, 0));
     }
-    const pg::Rows policies =
-        co_await tx.execute(sql::own_policies, pg::Params().text(table.schema).text(table.table));
-    for (int row = 0; row < policies.size(); ++row) {
-        facts.own_policies.emplace_back(policies.text(row, 0));
-    }
+    facts.own_policies = co_await read_names(tx, sql::own_policies, table);
+    facts.open_policies = co_await read_names(tx, sql::open_policies, table);
     co_return facts;
 }
 

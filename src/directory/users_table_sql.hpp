@@ -21,14 +21,15 @@ struct UsersTableFacts {
     std::vector<std::string> enum_labels;
     bool roles_exist = true;  // authenticated and anon
     bool service_role_exists = true;
-    bool made_by_rollcall = false;          // the table has rollcall's comment
-    bool claims_exist = true;               // auth.jwt()
-    bool schema_open = true;                // authenticated and service_role may look into it
-    bool names_taken = false;               // another table has the names of the constraints
-    std::vector<std::string> own_policies;  // those that rollcall made
-    std::vector<std::string> lacking;       // what a person has to make first, in words
-    std::int64_t duplicate_ids = 0;         // Clerk ids of more than one row
-    std::int64_t stray_ids = 0;             // rows beyond the first that hold the text 'NULL'
+    bool made_by_rollcall = false;           // the table has rollcall's comment
+    bool claims_exist = true;                // auth.jwt()
+    bool schema_open = true;                 // authenticated and service_role may look into it
+    bool names_taken = false;                // another table has the names of the constraints
+    std::vector<std::string> own_policies;   // those that rollcall made
+    std::vector<std::string> open_policies;  // others' that open rows to users
+    std::vector<std::string> lacking;        // what a person has to make first, in words
+    std::int64_t duplicate_ids = 0;          // Clerk ids of more than one row
+    std::int64_t stray_ids = 0;              // rows beyond the first that hold the text 'NULL'
 };
 
 [[nodiscard]] Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& columns,

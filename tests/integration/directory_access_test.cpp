@@ -169,6 +169,30 @@ TEST_F(DirectoryAccess, AnAdoptedTableGetsItOnlyWhenAsked) {
     EXPECT_TRUE(run(ensure_users_table(pool, config.columns, {.with_rls = true}))->steps.empty());
 }
 
+TEST_F(DirectoryAccess, PoliciesOfOthersThatOpenRowsAreNamed) {
+    sql("CREATE TABLE users (id uuid PRIMARY KEY, clerk_id text UNIQUE, email text UNIQUE,"
+        "name text, role text, deleted_at timestamptz);"
+        "CREATE ROLE staff_of_policies NOLOGIN;"
+        "CREATE POLICY mine ON users USING (true);"
+        "CREATE POLICY narrow ON users AS RESTRICTIVE USING (true);"
+        "CREATE POLICY staff ON users TO staff_of_policies USING (true);"
+        "CREATE POLICY adding ON users FOR INSERT TO authenticated WITH CHECK (true);"
+        "CREATE POLICY users_update_own ON users FOR UPDATE USING (true);"
+        "CREATE POLICY theirs ON users FOR SELECT TO authenticated USING (true)");
+    const auto plan = [&](UsersTableOptions options) {
+        return run(plan_users_table(pool, config.columns, options))->notes;
+    };
+    EXPECT_THAT(plan({}), testing::IsEmpty());  // not ours to say
+    const auto named = testing::ElementsAre(HasSubstr("policy \"mine\" on \"public\""),
+                                            HasSubstr("policy \"theirs\" on \"public\""));
+    EXPECT_THAT(plan({.with_rls = true}), named);
+    EXPECT_THAT(run(ensure_users_table(pool, config.columns, {.with_rls = true}))->notes, named);
+    EXPECT_THAT(plan({}), named);  // as doctor asks
+    sql("DROP POLICY mine ON users; DROP POLICY theirs ON users");
+    EXPECT_THAT(plan({}), testing::IsEmpty());
+    sql("DROP OWNED BY staff_of_policies; DROP ROLE staff_of_policies");
+}
+
 // What decides about a user is not always in a column that the settings name.
 TEST_F(DirectoryAccess, OfAnAdoptedTableOnlyNamedColumnsCanBeChanged) {
     sql(R"(CREATE TYPE "UserRole" AS ENUM ('user', 'admin');

@@ -34,9 +34,7 @@ protected:
         const auto answer = co_await one.run({.mode = RunMode::full});
         if (!answer) refused.push_back(answer.error().message);
     }
-    Task<> apply_due() {
-        co_await directory->apply_due(pool, {.priority = 1});
-    }
+    Task<> apply_due() { co_await directory->apply_due(pool, {.priority = 1}); }
 
     std::string before_;
 };
