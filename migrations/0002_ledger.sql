@@ -5,6 +5,9 @@ CREATE TABLE rollcall.ledger (
     -- mirrored, which tells a repetition from a tie. NULL while only a deletion was seen.
     version bigint,
     content_hash bigint,
+    -- Whether the version is Clerk's own. That of a job which an application added is when it was
+    -- added, and may lie ahead of what Clerk has.
+    dated_by_clerk boolean NOT NULL DEFAULT true,
     -- The internal id: of the row in the users table, kept when that row is deleted for good.
     user_id uuid NOT NULL,
     banned boolean NOT NULL DEFAULT false,

@@ -238,6 +238,14 @@ Values values_of_table(const TableShape& shape) {
     return values;
 }
 
+// Whether a read that finds an older version than the ledger's counts all the same. Clerk's answers
+// may lag behind what it said before, though not by a day; behind a version that an application
+// made up they do not lag: they are how things are.
+std::string settled(const std::string& ledger, const std::string& asked_at) {
+    return "(" + asked_at + " >= " + ledger + ".changed_at + CASE WHEN " + ledger +
+           ".dated_by_clerk THEN interval '1 day' ELSE interval '0' END)";
+}
+
 // Which of two snapshots of one user counts; {{…}} of the ledger's upsert.
 void add_order(Values& values, const ApplyOptions& options) {
     // Where Clerk cannot be asked, of two of one version the one that arrived later counts,
@@ -264,23 +272,23 @@ void add_order(Values& values, const ApplyOptions& options) {
                          ? "lead(version) OVER newest = version\n"
                            "            AND lead(content_hash) OVER newest <> content_hash"
                          : "false";
-    values["ask"] = options.can_ask ? "\n" + part(sql::ask) : "";
-    // A read that was asked before the last change was learned has been overtaken; and one that
-    // finds an older version just after it, for Clerk's answers may lag. Later it is how things
-    // are: what the ledger has was told by the application, not by Clerk.
-    values["settled_after"] = "interval '1 minute'";
-    const std::string settled = "excluded.changed_at >= l.changed_at + " + values["settled_after"];
+    values["doubtful"] = options.can_ask ? part(sql::doubtful) : "false";
+    values["once_more"] = part(sql::once_more);
+    values["ask"] = options.can_ask ? "\n" + fill(part(sql::ask), values) : "";
+    // A read that was asked before the last change was learned has been overtaken.
+    values["settled"] = settled("l", "c.asked_at");
+    const std::string settled_read = settled("l", "excluded.changed_at");
     values["newer_read"] =
         "(excluded.version > coalesce(l.version, -1)\n             OR excluded.version = l.version "
         "AND excluded.changed_at >= l.changed_at\n             OR excluded.version < l.version "
         "AND " +
-        settled + ")";
+        settled_read + ")";
     values["deleting_read"] =
         "(excluded.deleted_at IS NOT NULL AND excluded.changed_at >= l.changed_at)";
     values["lifting_read"] =
         "(excluded.deleted_at IS NULL AND excluded.changed_at > l.deletion_seen_at\n"
         "             AND (excluded.version >= coalesce(l.version, -1) OR " +
-        settled + "))";
+        settled_read + "))";
 }
 
 }  // namespace
@@ -333,12 +341,14 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     out.scheduled_ids = ids + fill(part(sql::claim_scheduled), values);
 
     Values read = values;
-    read["conflict"] = conflict("c.asked_at > k.deletion_seen_at", "k.version > c.version");
+    read["conflict"] = conflict("c.asked_at > k.deletion_seen_at",
+                                "k.version > c.version AND NOT " + settled("k", "c.asked_at"));
     out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
     out.settle = fill(trimmed(sql::settle.text), values);
     values["delete_users"] = "SELECT";
     out.forget = fill(trimmed(sql::settle.text), values);
     out.situation = fill(trimmed(sql::situation.text), values);
+    out.ask_again = fill(trimmed(sql::ask_again.text), values);
     if (shape.email) out.release_email = fill(trimmed(sql::release_email.text), values);
     out.adopt_row = fill(trimmed(sql::adopt_row.text), values);
     out.renew_user_id = fill(trimmed(sql::renew_user_id.text), values);

@@ -27,6 +27,7 @@ struct ApplySql {
     std::string release_email;
     std::string adopt_row;
     std::string renew_user_id;
+    std::string ask_again;
     std::string compare;
     std::string strangers;
 };

@@ -5,7 +5,7 @@
 -- Of the users on a page of Clerk's, those that are not known exactly so. Those that were created
 -- from $9 (microseconds since 1970; after the id $10 within it) until $11 are found by one walk
 -- along the ledger, and their rows by its ids: looking each up by its Clerk id costs twice as much.
--- Not those of whom something newer was learned just now: this page was overtaken.
+-- Not those of whom Clerk itself has said something newer: this page was overtaken.
 WITH told AS MATERIALIZED (
     SELECT r.*, hash_record_extended(ROW(r.email, r.name, r.role, r.banned, r.locked), 0)
         AS content_hash
@@ -18,7 +18,7 @@ WITH told AS MATERIALIZED (
     WHERE {{in_span}}
     LIMIT 2000
 ), unlike AS MATERIALIZED (
-    SELECT c.* FROM told c
+    SELECT c.*, now() AS asked_at FROM told c
     LEFT JOIN near l ON l.clerk_id = c.clerk_id COLLATE "C"
     LEFT JOIN {{users}} u ON u.{{id}} = l.user_id
     WHERE {{as_known}} IS NOT TRUE
@@ -29,7 +29,7 @@ WITH told AS MATERIALIZED (
     LEFT JOIN rollcall.ledger l ON l.clerk_id = c.clerk_id
     LEFT JOIN {{users}} u ON u.{{id}} = l.user_id
     WHERE {{as_known}} IS NOT TRUE
-      AND (l.version > c.version AND l.changed_at > now() - {{settled_after}}) IS NOT TRUE
+      AND (l.version > c.version AND NOT {{settled}}) IS NOT TRUE
 )
 SELECT c.position - 1 AS position, u.{{clerk_id}} IS NOT NULL AS present,
     {{compared_columns}}

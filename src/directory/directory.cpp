@@ -67,6 +67,7 @@ std::vector<Directory::Text> list(const ApplySql& texts) {
         {"release_email", texts.release_email},
         {"adopt_row", texts.adopt_row},
         {"renew_user_id", texts.renew_user_id},
+        {"ask_again", texts.ask_again},
         {"compare", texts.compare},
         {"strangers", texts.strangers},
     };

@@ -72,6 +72,7 @@ WITH claimed AS MATERIALIZED (
              THEN nullif(coalesce(subject, payload ->> 'clerk_id'), 'NULL') END AS clerk_id,
         job_type = 'USER_DELETED' AS deletion,
         coalesce(version, rollcall.payload_version(payload, created_at)) AS version,
+        version IS NOT NULL AS dated_by_clerk,
         CASE WHEN octet_length(payload ->> 'email') BETWEEN 1 AND 1000
              THEN payload ->> 'email' END AS email,
         nullif(left(payload ->> 'name', 1000), '') AS name,
@@ -104,10 +105,10 @@ WITH claimed AS MATERIALIZED (
                       ORDER BY deletion, version DESC, created_at DESC, id DESC)
 ), ledger AS (
     -- The row lock that this takes is where all writers of a user queue, in the order of ids.
-    INSERT INTO rollcall.ledger AS l (clerk_id, version, content_hash, user_id, banned, locked,
-        clerk_created_at, deleted_at, deletion_seen_at, arrived_at, arrived_as)
+    INSERT INTO rollcall.ledger AS l (clerk_id, version, content_hash, dated_by_clerk, user_id,
+        banned, locked, clerk_created_at, deleted_at, deletion_seen_at, arrived_at, arrived_as)
     SELECT c.clerk_id, CASE WHEN NOT c.deletion THEN c.version END, c.content_hash,
-        gen_random_uuid(), c.banned, c.locked, c.clerk_created_at,
+        c.dated_by_clerk, gen_random_uuid(), c.banned, c.locked, c.clerk_created_at,
         to_timestamp(c.deleted_ms / 1000.0),
         CASE WHEN c.deleted_ms IS NOT NULL THEN clock_timestamp() END,
         CASE WHEN NOT c.deletion THEN c.created_at END, CASE WHEN NOT c.deletion THEN c.id END
@@ -117,6 +118,8 @@ WITH claimed AS MATERIALIZED (
     ON CONFLICT (clerk_id) DO UPDATE SET
         version = CASE WHEN {{newer}} THEN excluded.version ELSE l.version END,
         content_hash = CASE WHEN {{newer}} THEN excluded.content_hash ELSE l.content_hash END,
+        dated_by_clerk = CASE WHEN {{newer}} THEN excluded.dated_by_clerk
+                              ELSE l.dated_by_clerk END,
         banned = CASE WHEN {{newer}} THEN excluded.banned ELSE l.banned END,
         locked = CASE WHEN {{newer}} THEN excluded.locked ELSE l.locked END,
         clerk_created_at = coalesce(l.clerk_created_at, excluded.clerk_created_at),
@@ -131,6 +134,8 @@ WITH claimed AS MATERIALIZED (
                           THEN now() ELSE l.changed_at END
     WHERE {{told_new}}
        OR {{deleting}} AND excluded.deleted_at <> coalesce(l.deleted_at, 'infinity')
+       -- Outdated by a read that was not there yet when it was judged.
+       OR excluded.deleted_at <= l.lifted_at
     RETURNING clerk_id, version, content_hash, user_id, deleted_at
 ), written AS (
     INSERT INTO {{users}} AS u ({{insert_columns}})
@@ -160,10 +165,12 @@ WITH claimed AS MATERIALIZED (
              ELSE coalesce((SELECT 'unchanged' FROM rollcall.ledger k
                             WHERE k.clerk_id = c.clerk_id AND k.version = c.version
                               AND k.content_hash = c.content_hash), 'superseded')
-        END AS outcome
+        END AS outcome,
+        {{doubtful}} AS doubtful
     FROM ranked c LEFT JOIN ledger l ON l.clerk_id = c.clerk_id
     UNION ALL
-    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at, 'superseded'
+    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at, 'superseded',
+        false
     FROM change c WHERE c.blanked
 ), last AS (
     SELECT k.id FROM claimed k ORDER BY k.created_at DESC, k.id DESC LIMIT 1{{ask}}
@@ -193,18 +200,32 @@ RETURNING o.outcome, o.job_type, o.clerk_id, o.version, j.attempts,
     CASE WHEN j.id = (SELECT id FROM last)
          THEN (extract(epoch FROM least(o.created_at, now())) * 1000000)::bigint END AS last_at
 
+-- name: doubtful
+-- What events say of a deletion and Clerk has to confirm: one from before the user was last seen,
+-- by two clocks; and one that something newer is known than.
+CASE WHEN c.clerk_id IS NULL OR c.conflict THEN false
+             WHEN l.deleted_at IS NOT NULL
+             THEN c.rank = 1 AND (to_timestamp(l.version / 1000.0) > l.deleted_at) IS TRUE
+             ELSE c.deletion AND (c.outdated OR l.clerk_id IS NOT NULL) END
+
 -- name: ask
--- Ties: whoever can ask Clerk does. One job for each user and version, however often they meet.
+-- Ties and doubts: whoever can ask Clerk does. One job for each user and version, however often
+-- they meet.
 ), asked AS (
     INSERT INTO public.job_queue AS q (job_type, payload, subject, version, event_id)
     SELECT DISTINCT 'REFRESH_USER',
         jsonb_build_object('clerk_id', o.clerk_id, 'retry_count', 0), o.clerk_id, o.version,
         'refresh:' || o.clerk_id || ':' || o.version
-    FROM outcome o WHERE o.outcome = 'tie'
-    ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
-        updated_at = now(), processed_at = NULL, error = NULL, result = NULL,
-        history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
-    WHERE q.status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+    FROM outcome o WHERE o.outcome = 'tie' OR o.doubtful
+    {{once_more}}
+
+-- name: once_more
+-- One that is under way may have asked already: its lease is taken back, so that what it ends with
+-- counts no more, and Clerk is asked after this.
+ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
+    updated_at = now(), processed_at = NULL, error = NULL, result = NULL, leased_by = NULL,
+    lease_until = NULL, history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
+WHERE q.status <> 'PENDING'
 
 -- name: conflict
 -- The e-mail belongs to another row, or to another user of the same batch. Not where the ledger
@@ -256,6 +277,7 @@ WITH told AS MATERIALIZED (
         version = CASE WHEN {{newer_read}} THEN excluded.version ELSE l.version END,
         content_hash = CASE WHEN {{newer_read}} THEN excluded.content_hash
                             ELSE l.content_hash END,
+        dated_by_clerk = CASE WHEN {{newer_read}} THEN true ELSE l.dated_by_clerk END,
         banned = CASE WHEN {{newer_read}} THEN excluded.banned ELSE l.banned END,
         locked = CASE WHEN {{newer_read}} THEN excluded.locked ELSE l.locked END,
         clerk_created_at = coalesce(excluded.clerk_created_at, l.clerk_created_at),
@@ -269,7 +291,7 @@ WITH told AS MATERIALIZED (
                             OR ({{newer_read}} AND (excluded.version, excluded.content_hash)
                                 IS DISTINCT FROM (l.version, l.content_hash))
                           THEN now() ELSE l.changed_at END
-    RETURNING clerk_id, version, content_hash, user_id, deleted_at, deletion_seen_at
+    RETURNING clerk_id, version, content_hash, dated_by_clerk, user_id, deleted_at, deletion_seen_at
 ), written AS (
     INSERT INTO {{users}} AS u ({{insert_columns}})
     SELECT {{insert_values}}
@@ -288,7 +310,7 @@ SELECT c.position,
          WHEN c.deletion THEN CASE WHEN l.deleted_at IS NULL THEN 'tie'
                                    WHEN c.was_deleted THEN 'unchanged' ELSE 'deleted' END
          WHEN l.deleted_at IS NOT NULL AND c.asked_at > l.deletion_seen_at THEN 'tie'
-         WHEN l.version > c.version THEN 'superseded'
+         WHEN l.version > c.version AND l.dated_by_clerk THEN 'superseded'
          WHEN l.content_hash IS DISTINCT FROM c.content_hash THEN 'tie'
          WHEN w.clerk_id IS NULL THEN 'unchanged'
          ELSE 'applied' END AS outcome,
@@ -316,9 +338,9 @@ WHERE l.clerk_id = t.clerk_id AND l.user_id <> u.{{id}}
 
 -- name: situation
 -- What stands in the way of user $1 having the e-mail $2.
-SELECT l.version, l.deleted_at IS NOT NULL AS deleted, own.{{id}} AS own_row,
-    h.id AS holder_row, h.clerk_id AS holder, h.deleted AS holder_deleted
-FROM (SELECT $1::text COLLATE "C" AS clerk_id, $2::text AS email) c
+SELECT l.version, {{settled}} AS settled, l.deleted_at IS NOT NULL AS deleted,
+    own.{{id}} AS own_row, h.id AS holder_row, h.clerk_id AS holder, h.deleted AS holder_deleted
+FROM (SELECT $1::text COLLATE "C" AS clerk_id, $2::text AS email, now() AS asked_at) c
 LEFT JOIN rollcall.ledger l ON l.clerk_id = c.clerk_id
 LEFT JOIN {{users}} own ON own.{{clerk_id}} = {{change_clerk_id}}
 LEFT JOIN LATERAL (
@@ -361,7 +383,4 @@ INSERT INTO public.job_queue AS q (job_type, payload, subject, version, event_id
 SELECT 'REFRESH_USER', jsonb_build_object('clerk_id', $1::text, 'retry_count', 0), $1::text,
     l.version, 'refresh:' || $1::text || ':' || coalesce(l.version, 0)
 FROM (SELECT) one LEFT JOIN rollcall.ledger l ON l.clerk_id = $1::text
-ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
-    updated_at = now(), processed_at = NULL, error = NULL, result = NULL,
-    history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
-WHERE q.status IN ('COMPLETED', 'FAILED', 'CANCELLED')
+{{once_more}}

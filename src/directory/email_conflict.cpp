@@ -57,7 +57,8 @@ EmailDecision decide_adoption(const EmailClaim& claim, const EmailSituation& sit
 EmailDecision decide(const EmailClaim& claim, const EmailSituation& situation,
                      EmailAnswer of_claimant, EmailAnswer of_holder, bool can_ask) {
     const bool loses = situation.deleted || (can_ask && situation.version == claim.version);
-    if (!situation.holder || situation.version > claim.version || (loses && !claim.read)) {
+    const bool overtaken = situation.version > claim.version && !(claim.read && situation.settled);
+    if (!situation.holder || overtaken || (loses && !claim.read)) {
         return {EmailStep::apply, {}};  // nothing stands in the way, or it will not be written
     }
     const EmailHolder& holder = *situation.holder;

@@ -33,6 +33,7 @@ struct EmailHolder {
 // What the database says of it.
 struct EmailSituation {
     std::optional<std::int64_t> version;  // of the claimant's newest snapshot
+    bool settled = false;                 // a read that finds an older version counts all the same
     bool deleted = false;                 // the claimant is
     std::string own_row;                  // the claimant's, "" when there is none
     std::optional<EmailHolder> holder;    // of the address

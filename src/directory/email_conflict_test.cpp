@@ -53,6 +53,20 @@ TEST(EmailConflict, AReadWinsOverAnEqualVersionAndADeletion) {
     EXPECT_EQ(decision.step, EmailStep::ask_holder);
 }
 
+TEST(EmailConflict, ASettledReadWinsOverANewerVersion) {
+    EmailClaim read = claim;
+    read.read = true;
+    EmailSituation situation = held_by(holder);
+    situation.version = 6;
+    const auto step = [&](const EmailClaim& of) {
+        return decided(situation, EmailAnswer::not_asked, EmailAnswer::not_asked, true, of).step;
+    };
+    EXPECT_EQ(step(read), EmailStep::apply);
+    situation.settled = true;
+    EXPECT_EQ(step(read), EmailStep::ask_holder);
+    EXPECT_EQ(step(claim), EmailStep::apply);  // an event never does
+}
+
 TEST(EmailConflict, ADeletedHolderGivesItUp) {
     EmailHolder deleted = holder;
     deleted.deleted = true;

@@ -34,12 +34,13 @@ Task<EmailSituation> EmailRows::look(pg::Transaction& tx, const EmailClaim& clai
     ensure(rows.size() == 1, "situation: one row");
     EmailSituation out;
     if (!rows.is_null(0, 0)) out.version = rows.bigint(0, 0);
-    out.deleted = rows.boolean(0, 1);
-    out.own_row = rows.text(0, 2);
-    if (!rows.is_null(0, 3)) {
-        out.holder = EmailHolder{.row = std::string(rows.text(0, 3)),
-                                 .clerk_id = std::string(rows.text(0, 4)),
-                                 .deleted = rows.boolean(0, 5)};
+    out.settled = !rows.is_null(0, 1) && rows.boolean(0, 1);
+    out.deleted = rows.boolean(0, 2);
+    out.own_row = rows.text(0, 3);
+    if (!rows.is_null(0, 4)) {
+        out.holder = EmailHolder{.row = std::string(rows.text(0, 4)),
+                                 .clerk_id = std::string(rows.text(0, 5)),
+                                 .deleted = rows.boolean(0, 6)};
     }
     co_return out;
 }
@@ -68,7 +69,7 @@ Task<Answer<bool>> EmailRows::adopt(pg::Transaction& tx, const EmailHolder& hold
 }
 
 Task<> EmailRows::ask_again(pg::Transaction& tx, std::string_view clerk_id) {
-    co_await tx.execute(sql::ask_again, pg::Params().text(clerk_id));
+    co_await tx.execute({"directory_ask_again", texts_.ask_again}, pg::Params().text(clerk_id));
 }
 
 Task<> EmailRows::renew_id(pg::Transaction& tx, std::string_view clerk_id) {

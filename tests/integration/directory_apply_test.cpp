@@ -175,6 +175,17 @@ TEST_F(DirectoryApply, AnAskedTieIsAskedAgainWhenItComesBack) {
     EXPECT_EQ(sql("SELECT status FROM job_queue WHERE job_type = 'REFRESH_USER'"), "PENDING");
 }
 
+TEST_F(DirectoryApply, ATieWhileClerkIsBeingAskedIsAskedAfterwards) {
+    tell({.version = 1000, .name = "First"});
+    tell({.version = 1000, .name = "Second"});
+    sql("UPDATE job_queue SET status = 'PROCESSING', fence = 1, leased_by = 'somebody', "
+        "lease_until = now() + interval '1 minute' WHERE job_type = 'REFRESH_USER'");
+    EXPECT_EQ(tell({.version = 1000, .name = "Third"}), Outcome::tie);
+    EXPECT_EQ(sql("SELECT status || coalesce(leased_by, '-') || coalesce(lease_until::text, '-') "
+                  "FROM job_queue WHERE job_type = 'REFRESH_USER'"),
+              "PENDING--");
+}
+
 TEST_F(DirectoryApply, ATieWithinOneBatchIsAskedToo) {
     enqueue({.version = 1000, .name = "First"});
     enqueue({.version = 1000, .name = "First"});

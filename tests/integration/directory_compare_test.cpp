@@ -37,6 +37,12 @@ protected:
                      const std::vector<std::string>& also = {}) {
         return run(directory->comparison().compare(pool, reads, span, also));
     }
+    // A job as an application adds it: dated by when it was added, which is ahead of Clerk.
+    void tell_undated(const std::string& name) {
+        const std::string job = enqueue({.name = name});
+        sql("UPDATE job_queue SET version = NULL WHERE id = '" + job + "'");
+        drain();
+    }
     // "name" of each field that differs, of the one deviation.
     std::vector<std::string> fields(const Read& read) {
         const auto found = compare({read}).deviations;
@@ -87,13 +93,44 @@ TEST_F(DirectoryCompare, ANewerEventOvertakesAPage) {
 }
 
 TEST_F(DirectoryCompare, WhatTheApplicationMadeUpGivesWayToClerk) {
-    tell({.version = 5000, .name = "Made up"});
-    sql("UPDATE rollcall.ledger SET changed_at = changed_at - interval '2 minutes'");
+    tell_undated("Made up");
     const Read ann = listed("user_a", 10);
     EXPECT_THAT(fields(ann), ElementsAre("row", "name=Made up"));
     apply({ann});
     EXPECT_EQ(row(), "Ann|-|user|alive");
     EXPECT_THAT(compare({ann}).deviations, IsEmpty());
+}
+
+TEST_F(DirectoryCompare, AReadFromBeforeTheApplicationsChangeIsAskedAgain) {
+    const SystemTime before = run(database_now(pool)) - 1s;
+    tell_undated("Made up");
+    EXPECT_EQ(read({.version = 1000}, before).outcome, Outcome::tie);
+    EXPECT_EQ(read({.version = 1000}).outcome, Outcome::applied);
+    EXPECT_EQ(read({.version = 900, .name = "Late"}).outcome, Outcome::superseded);
+    EXPECT_EQ(row(), "Ann|-|user|alive");
+    tell_undated("Made up");
+    EXPECT_EQ(read({.deletion = true}).outcome, Outcome::deleted);
+    EXPECT_TRUE(read({.version = 1000}).restored);
+    EXPECT_EQ(row(), "Ann|-|user|alive");
+}
+
+TEST_F(DirectoryCompare, WhatClerkSaidGivesWayToAnOlderReadOnlyAfterADay) {
+    tell({.version = 3000, .name = "Newest"});
+    const auto hours_pass = [&](int hours) {
+        sql(fmt::format("UPDATE rollcall.ledger SET changed_at = changed_at - interval '{} hours'",
+                        hours));
+    };
+    hours_pass(23);
+    const Read lagging = listed("user_a", 10, 1000);
+    EXPECT_THAT(compare({lagging}).deviations, IsEmpty());
+    apply({lagging});
+    EXPECT_EQ(row(), "Newest|-|user|alive");
+    EXPECT_EQ(tell({.version = 2000, .name = "Middle"}), Outcome::superseded);
+    hours_pass(2);
+    EXPECT_THAT(fields(lagging), ElementsAre("row", "name=Newest"));
+    apply({lagging});
+    EXPECT_EQ(row(), "Ann|-|user|alive");
+    EXPECT_THAT(compare({lagging}).deviations, IsEmpty());
 }
 
 TEST_F(DirectoryCompare, AbsentIsWhoWasNotNamedInTheSpan) {

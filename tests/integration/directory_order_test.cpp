@@ -135,6 +135,35 @@ TEST_F(DirectoryOrder, ADeletionFromBeforeTheUserWasSeenAgainDoesNotCount) {
     EXPECT_EQ(row(), "Ann|-|user|deleted");
 }
 
+TEST_F(DirectoryOrder, ADeletionThatClerkMayHaveTakenBackIsAsked) {
+    const auto asked = [&] {
+        return sql(
+            "SELECT coalesce(string_agg(subject, ',' ORDER BY subject), '') FROM job_queue "
+            "WHERE job_type = 'REFRESH_USER'");
+    };
+    for (const char* id : {"user_a", "user_b", "user_c"}) tell({.clerk_id = id, .version = 1000});
+    tell({.clerk_id = "user_a", .version = 2000, .deletion = true});
+    tell({.clerk_id = "user_a", .version = 1500});  // late
+    EXPECT_EQ(asked(), "");
+    // One from after it: in whatever order they come.
+    tell({.clerk_id = "user_a", .version = 3000});
+    tell({.clerk_id = "user_b", .version = 3000});
+    tell({.clerk_id = "user_b", .version = 2000, .deletion = true});
+    enqueue({.clerk_id = "user_c", .version = 3000});
+    enqueue({.clerk_id = "user_c", .version = 2000, .deletion = true});
+    drain();
+    EXPECT_EQ(asked(), "user_a,user_b,user_c");
+    for (const char* id : {"user_a", "user_b", "user_c"}) {
+        EXPECT_EQ(row(id), "Ann|-|user|deleted");
+        EXPECT_TRUE(read({.clerk_id = id, .version = 3000}).restored);
+    }
+    // And one that the read outdated.
+    sql("DELETE FROM job_queue");
+    EXPECT_EQ(tell({.version = 2000, .deletion = true}), Outcome::unchanged);
+    EXPECT_EQ(asked(), "user_a");
+    EXPECT_EQ(row(), "Ann|-|user|alive");
+}
+
 TEST_F(DirectoryOrder, AChangeWhosePersonalDataIsGoneWritesNothing) {
     tell({.version = 1000, .email = "a@example.com"});
     const std::string job = enqueue({.version = 2000, .email = "new@example.com"});
@@ -273,7 +302,9 @@ TEST_F(DirectoryOrder, RandomSchedulesOnThreeAppliersEndLikeTheModel) {
         }
         ASSERT_TRUE(test::wait_until(io, [&] { return ended == 3; }));
         for (const auto& [id, model] : models) EXPECT_EQ(row(id), model.row()) << id;
-        EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status <> 'COMPLETED'"), "0");
+        EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status <> 'COMPLETED' "
+                      "AND job_type <> 'REFRESH_USER'"),
+                  "0");
     }
 }
 

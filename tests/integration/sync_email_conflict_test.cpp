@@ -262,6 +262,23 @@ TEST_F(EmailConflict, ARingOfThreeConvergesByReadsAlone) {
     EXPECT_EQ(row("user_c"), "Ann|a@example.com|user|alive");
 }
 
+TEST_F(EmailConflict, AReadThatCountsForAllItsOlderVersionTakesTheAddress) {
+    clash();
+    work();
+    // An application's job, whose version is the time when it was added.
+    tell({.clerk_id = "user_b", .version = 900, .email = "b@example.com"});
+    sql("UPDATE rollcall.ledger SET version = 9000, dated_by_clerk = false "
+        "WHERE clerk_id = 'user_b'");
+    clerk.has("user_a", 2000, "a@example.com");
+    clerk.has("user_b", 2000, "x@example.com");
+    sql("DELETE FROM job_queue; INSERT INTO job_queue (job_type, subject) "
+        "VALUES ('REFRESH_USER', 'user_b')");
+    refresh_all();
+    EXPECT_EQ(row("user_b"), "Ann|x@example.com|user|alive");
+    EXPECT_EQ(row("user_a"), "Ann|a@example.com|user|alive");
+    EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status <> 'COMPLETED'"), "0");
+}
+
 TEST_F(EmailConflict, OneAddressClaimedTwiceInOneBatchIsSettled) {
     somebody_known();
     enqueue({.clerk_id = "user_a", .version = 1000, .email = "x@example.com"});
