@@ -27,9 +27,11 @@ CREATE TABLE rollcall.ledger (
 ) WITH (fillfactor = 85);
 
 -- Users that Clerk did not know when it was asked for them: when it first said so, and when the
--- deletion was concluded from it, of which only so many are within an hour. Kept for a day.
+-- deletion was concluded from it, of which only so many are within an hour. A user may go, come
+-- back and go again: each time is a row of its own. Kept for a day.
 CREATE TABLE rollcall.absences (
-    clerk_id text COLLATE "C" PRIMARY KEY,
+    clerk_id text COLLATE "C" NOT NULL,
     first_seen_at timestamptz NOT NULL DEFAULT now(),
     concluded_at timestamptz
 );
+CREATE UNIQUE INDEX absences_open ON rollcall.absences (clerk_id) WHERE concluded_at IS NULL;

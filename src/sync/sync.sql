@@ -49,21 +49,27 @@ WHERE j.id = $1::uuid AND j.status = 'PENDING'
 
 -- name: note_absence
 -- Clerk does not know $1: for how long it has been saying so; whether the user is deleted anyway.
+-- What it said before the user was last seen again is another absence.
 WITH old AS (
     DELETE FROM rollcall.absences a
-    WHERE a.first_seen_at < now() - interval '1 day' AND a.clerk_id <> $1::text
+    WHERE a.first_seen_at < now() - interval '1 day'
+      AND (a.clerk_id <> $1::text OR a.concluded_at IS NOT NULL)
+), known AS (
+    SELECT l.deleted_at IS NOT NULL AS deleted, l.lifted_at
+    FROM (SELECT) one LEFT JOIN rollcall.ledger l ON l.clerk_id = $1::text
 ), noted AS (
-    INSERT INTO rollcall.absences AS a (clerk_id) VALUES ($1::text)
-    ON CONFLICT (clerk_id) DO UPDATE
-    SET first_seen_at = CASE WHEN a.concluded_at IS NULL
-                                  AND a.first_seen_at > now() - interval '1 day'
+    INSERT INTO rollcall.absences AS a (clerk_id)
+    SELECT $1::text FROM known k WHERE NOT k.deleted
+    ON CONFLICT (clerk_id) WHERE concluded_at IS NULL DO UPDATE
+    SET first_seen_at = CASE WHEN a.first_seen_at > now() - interval '1 day'
+                              AND (a.first_seen_at <= (SELECT k.lifted_at FROM known k))
+                                  IS NOT TRUE
                              THEN a.first_seen_at ELSE now() END
     RETURNING a.first_seen_at
 )
-SELECT (extract(epoch FROM now() - noted.first_seen_at) * 1000)::bigint AS for_ms,
-    EXISTS (SELECT FROM rollcall.ledger l WHERE l.clerk_id = $1::text AND l.deleted_at IS NOT NULL)
-        AS deleted
-FROM noted
+SELECT coalesce((extract(epoch FROM now() - n.first_seen_at) * 1000)::bigint, 0) AS for_ms,
+    k.deleted
+FROM known k LEFT JOIN noted n ON true
 
 -- name: forget_absence
 DELETE FROM rollcall.absences a WHERE a.clerk_id = $1::text AND a.concluded_at IS NULL
@@ -79,7 +85,13 @@ SELECT count(*) AS users FROM rollcall.absences a WHERE a.concluded_at > now() -
 SELECT count(*) AS users FROM rollcall.ledger l WHERE l.deleted_at IS NULL
 
 -- name: conclude_absence
-UPDATE rollcall.absences a SET concluded_at = now() WHERE a.clerk_id = $1::text
+-- A row also where the one that waited is gone: the guard has to count every deletion.
+WITH open AS (
+    DELETE FROM rollcall.absences a WHERE a.clerk_id = $1::text AND a.concluded_at IS NULL
+    RETURNING a.first_seen_at
+)
+INSERT INTO rollcall.absences (clerk_id, first_seen_at, concluded_at)
+SELECT $1::text, coalesce((SELECT o.first_seen_at FROM open o), now()), now()
 
 -- name: some_users
 -- Users that Clerk ought to know: the newest, because ids grow with time.
@@ -90,7 +102,8 @@ LIMIT 5
 
 -- name: holder_leaves
 -- Whether user $1, who holds the e-mail $2, gives it up by what waits in the queue: by a deletion,
--- or by the newest snapshot. For where Clerk cannot be asked. Reads all that is waiting.
+-- or by the newest snapshot. For where Clerk cannot be asked. Reads all that is waiting. An adopted
+-- row has nothing in the ledger yet.
 WITH due AS (
     SELECT j.* FROM public.job_queue j
     WHERE j.status = 'PENDING' AND j.run_at <= j.created_at
@@ -106,7 +119,7 @@ WITH due AS (
     WHERE coalesce(d.subject, d.payload ->> 'clerk_id') = $1::text
       AND d.blanked_at IS NULL AND isfinite(d.created_at)
 ), newest AS (
-    SELECT w.email FROM waiting w JOIN rollcall.ledger l ON l.clerk_id = $1::text
+    SELECT w.email FROM waiting w LEFT JOIN rollcall.ledger l ON l.clerk_id = $1::text
     WHERE w.job_type <> 'USER_DELETED'
       AND (w.version, w.created_at, w.id)
           > (coalesce(l.version, -1), coalesce(l.arrived_at, '-infinity'),

@@ -16,6 +16,7 @@ protected:
     }
     void five_seconds_pass() const {
         sql("UPDATE rollcall.absences SET first_seen_at = first_seen_at - interval '5 seconds'");
+        sql("UPDATE rollcall.ledger SET lifted_at = lifted_at - interval '5 seconds'");
     }
     static jobs::Retry retry_of(const jobs::Outcome& outcome) {
         const auto* retry = std::get_if<jobs::Retry>(&outcome);
@@ -48,6 +49,53 @@ TEST_F(SyncAbsence, CountsFromAnewWhenTheUserWasSeenMeanwhile) {
     clerk.users.erase("user_a");
     EXPECT_FALSE(retry_of(refreshed("user_a")).burns_attempt);
     EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
+}
+
+TEST_F(SyncAbsence, OfAUserWhoCameBackIsConcludedOnceMore) {
+    somebody_known();
+    for (int i = 0; i < 2; ++i) {
+        clerk.has("user_a", 1000);
+        EXPECT_TRUE(std::holds_alternative<jobs::Completed>(refreshed("user_a")));
+        EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
+        clerk.users.erase("user_a");
+        EXPECT_EQ(retry_of(refreshed("user_a")).delay, std::chrono::seconds(5));
+        five_seconds_pass();
+        EXPECT_TRUE(std::holds_alternative<jobs::Completed>(refreshed("user_a")));
+        EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
+    }
+    // The guard counts both.
+    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.absences WHERE concluded_at IS NOT NULL"), "2");
+}
+
+TEST_F(SyncAbsence, FromBeforeTheUserCameBackDoesNotCount) {
+    somebody_known();
+    tell({.clerk_id = "user_a", .version = 1000});
+    refreshed("user_a");
+    five_seconds_pass();
+    tell({.clerk_id = "user_a", .version = 2000, .deletion = true});
+    EXPECT_TRUE(read({.clerk_id = "user_a", .version = 1000}).restored);  // as a pass does
+    EXPECT_EQ(retry_of(refreshed("user_a")).delay, std::chrono::seconds(5));
+    EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
+}
+
+TEST_F(SyncAbsence, OfAnOldDeletionEventIsFoundByAskingClerk) {
+    somebody_known();
+    tell({.clerk_id = "user_a", .version = 1000});
+    tell({.clerk_id = "user_a", .version = 2000, .deletion = true});
+    clerk.has("user_a", 1000);
+    refreshed("user_a");
+    EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
+    // Clerk's clock is behind: it stamps the deletion with a time from before the read.
+    clerk.users.erase("user_a");
+    enqueue({.clerk_id = "user_a", .version = 3000, .deletion = true});
+    work();
+    const std::string asked =
+        sql("SELECT subject FROM job_queue WHERE job_type = 'REFRESH_USER' AND status = 'PENDING'");
+    ASSERT_EQ(asked, "user_a");
+    refreshed(asked);
+    five_seconds_pass();
+    refreshed(asked);
+    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
 }
 
 TEST_F(SyncAbsence, SaysNothingWithAKeyThatKnowsNobodyOfOurs) {

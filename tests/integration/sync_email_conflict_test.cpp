@@ -167,6 +167,22 @@ TEST_F(EmailConflict, WithoutAKeyAHolderLeavesByAJobThatAnApplicationEnqueued) {
     }
 }
 
+TEST_F(EmailConflict, WithoutAKeyASwapOfAdoptedRowsConverges) {
+    make(/*with_clerk=*/false);
+    for (const char* id : {"a", "b"}) {
+        sql(
+            fmt::format("INSERT INTO users (clerk_id, email, \"updatedAt\") "
+                        "VALUES ('user_{0}', '{0}@example.com', now())",
+                        id));
+    }
+    enqueue({.clerk_id = "user_a", .version = 2000, .email = "b@example.com"});
+    enqueue({.clerk_id = "user_b", .version = 2001, .email = "a@example.com"});
+    work();
+    EXPECT_EQ(row("user_a"), "Ann|b@example.com|user|alive");
+    EXPECT_EQ(row("user_b"), "Ann|a@example.com|user|alive");
+    EXPECT_EQ(sql("SELECT count(*) FROM job_queue WHERE status <> 'COMPLETED'"), "0");
+}
+
 TEST_F(EmailConflict, WithoutAKeyAHolderWhoseNewestChangeKeepsTheAddressKeepsIt) {
     make(/*with_clerk=*/false);
     const std::string job = clash();
