@@ -1,5 +1,7 @@
 #include "cli/private_postgres.hpp"
 
+#include "base/random.hpp"
+
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <grp.h>
@@ -21,6 +23,7 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <iterator>
 #include <vector>
 
 namespace rollcall::cli {
@@ -29,7 +32,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr int oldest_version = 14;
+// Written last of a new cluster, into its data.
+constexpr const char* complete_file = "/rollcall-ok";
 constexpr auto start_limit = std::chrono::seconds(60);
+constexpr auto last_server_limit = std::chrono::seconds(60);
 constexpr auto stop_limit = std::chrono::seconds(15);
 
 std::unexpected<Error> cannot(const std::string& what) {
@@ -67,6 +73,22 @@ bool wait_for_exit(pid_t pid, std::chrono::milliseconds limit) {
         pause_for(std::chrono::milliseconds(20));
     }
     return true;
+}
+
+std::string text_of(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// The process that serves `data_dir`, 0 when there is none. The file that names it may be left over
+// and the number another's by now; a server works inside its data.
+pid_t server_in(const std::string& data_dir) {
+    pid_t pid = 0;
+    std::ifstream(data_dir + "/postmaster.pid") >> pid;
+    if (pid <= 0) return 0;
+    std::error_code error;
+    const fs::path at = fs::read_symlink(fmt::format("/proc/{}/cwd", pid), error);
+    return !error && at == fs::path(data_dir) ? pid : 0;
 }
 
 // A folder that is ours alone (0700, the given owner), not a link somebody else planted.
@@ -135,8 +157,8 @@ Result<void> PrivatePostgres::start() {
             "install it, on Debian: apt-get install postgresql-15");
     }
     if (auto made = prepare_folders(); !made) return made;
-    first_start_ =
-        !fs::exists(data_dir_ + "/PG_VERSION") || !fs::exists(data_dir_ + "/rollcall-ok");
+    if (auto ended = wait_for_last_server(); !ended) return ended;
+    first_start_ = !has_cluster();
     if (first_start_) {
         if (auto created = create_cluster(); !created) return created;
     }
@@ -178,9 +200,33 @@ Result<void> PrivatePostgres::prepare_folders() {
         if (auto made = make_private_folder(home, user_, group_); !made) return made;
     }
     data_dir_ = home + "/postgres";
+    mark_file_ = state_dir_ + "/cluster";
     log_file_ = home + "/postgres.log";
     socket_dir_ = "/tmp/rollcall-dev-" + mark;
     return make_private_folder(socket_dir_, user_, group_);
+}
+
+// A server that lost its parent shuts down by itself, but takes as long as its last checkpoint. Our
+// lock says that no other process of ours has one here.
+Result<void> PrivatePostgres::wait_for_last_server() {
+    const auto end = std::chrono::steady_clock::now() + last_server_limit;
+    pid_t server = server_in(data_dir_);
+    if (server > 0) kill(server, SIGINT);
+    for (; server > 0; server = server_in(data_dir_)) {
+        if (std::chrono::steady_clock::now() > end) {
+            return cannot(fmt::format(
+                "the PostgreSQL of an earlier run, process {}, does not end; its words are in {}",
+                server, log_file_));
+        }
+        pause_for(std::chrono::milliseconds(30));
+    }
+    return {};
+}
+
+bool PrivatePostgres::has_cluster() const {
+    const std::string mark = text_of(mark_file_);
+    return fs::exists(data_dir_ + "/PG_VERSION") && !mark.empty() &&
+           text_of(data_dir_ + complete_file) == mark;
 }
 
 Result<int> PrivatePostgres::run_and_wait(const std::string& program, const std::string& arguments,
@@ -223,7 +269,13 @@ Result<void> PrivatePostgres::create_cluster() {
     if (*created != 0) {
         return cannot(fmt::format("cannot create the database; see {}", log_file_));
     }
-    std::ofstream(data_dir_ + "/rollcall-ok") << "complete\n";
+    Random random;
+    const std::string mark = fmt::format("{:016x}\n", random.next());
+    for (const std::string& path : {mark_file_, data_dir_ + complete_file}) {
+        std::ofstream file(path);
+        file << mark << std::flush;
+        if (!file) return cannot(fmt::format("cannot write {}", path));
+    }
     return {};
 }
 

@@ -14,15 +14,17 @@ namespace rollcall::cli {
 
 class PrivatePostgres {
 public:
-    // `state_dir` is made when absent; the same folder finds the same data again.
+    // `state_dir` is made when absent; the same folder finds the same data again. Data outside of
+    // it belongs to it by a mark in both: a new folder of the same name starts anew.
     explicit PrivatePostgres(std::string state_dir);
     ~PrivatePostgres();  // stops the server
     PrivatePostgres(const PrivatePostgres&) = delete;
     PrivatePostgres& operator=(const PrivatePostgres&) = delete;
 
     // Creates the cluster on the first call ever, then starts it and returns once it accepts
-    // connections. Blocks up to a minute. No PostgreSQL installed, a second process on the same
-    // folder, or a server that does not come up: an error that says what to do.
+    // connections. The server of a process that was killed may still be going: that is waited for.
+    // Blocks up to a minute for each of the two. No PostgreSQL installed, a second process on the
+    // same folder, or a server that does not come up: an error that says what to do.
     Result<void> start();
     // Fast shutdown; returns when the server is gone.
     void stop();
@@ -34,6 +36,8 @@ public:
 
 private:
     Result<void> prepare_folders();
+    Result<void> wait_for_last_server();
+    [[nodiscard]] bool has_cluster() const;
     Result<void> create_cluster();
     Result<void> wait_until_ready();
     Result<int> run_and_wait(const std::string& program, const std::string& arguments,
@@ -42,6 +46,7 @@ private:
     std::string state_dir_;
     std::string bin_dir_;
     std::string data_dir_;
+    std::string mark_file_;  // in state_dir_
     std::string socket_dir_;
     std::string log_file_;
     uid_t user_ = 0;  // the server's account when we are root

@@ -70,11 +70,28 @@ test('the first synced user is visible; a second start goes on with the same dat
       { encoding: 'utf8' },
     );
     assert.equal(count.stdout.trim(), 'Ada Lovelace', count.stderr);
-    // Killed outright it still leaves no server behind.
+    // Killed outright it leaves no server behind, and the next start waits for the one that ends.
     const socket = /host=([^&]+)/.exec(postgres)[1];
     second.child.kill('SIGKILL');
     await second.closed;
+    const third = new Dev(state);
+    await third.said(/first synced user visible/);
+    third.child.kill('SIGKILL');
+    await third.closed;
     await until(() => spawnSync('pgrep', ['-f', socket]).status !== 0, 'the server to be gone');
+
+    // A new folder of the same name has a new Clerk, so its database is new too.
+    rmSync(state, { recursive: true });
+    const fresh = new Dev(state);
+    await fresh.said(/first synced user visible/);
+    const [, again] = await fresh.said(/psql '([^']+)'/);
+    const kept = spawnSync(
+      'psql',
+      [again, '-Atc', `SELECT count(*) FROM public.users WHERE clerk_id = '${user.id}'`],
+      { encoding: 'utf8' },
+    );
+    assert.equal(kept.stdout.trim(), '0', kept.stderr);
+    assert.equal(await fresh.stop(), 0, fresh.output);
     // As root the data is not below `state`.
     rmSync(path.join('/var/tmp', path.basename(socket)), { recursive: true, force: true });
     rmSync(socket, { recursive: true, force: true });
