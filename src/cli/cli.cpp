@@ -1,6 +1,7 @@
 #include "cli/cli.hpp"
 
 #include "base/log.hpp"
+#include "base/nearest.hpp"
 #include "cli/commands.hpp"
 #include "cli/version.hpp"
 
@@ -8,8 +9,31 @@
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace rollcall::cli {
+namespace {
+
+// The word that stands where a command should; CLI11 says only that one is missing.
+std::optional<std::string> unknown_command(const CLI::App& app) {
+    const CLI::App* at = &app;
+    while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+    const std::vector<std::string> words = app.remaining(/*recurse=*/true);
+    if (at->get_require_subcommand_min() == 0 || words.empty() || words[0].starts_with('-')) {
+        return std::nullopt;
+    }
+    std::vector<std::string> known;
+    for (const CLI::App* command : at->get_subcommands([](const CLI::App*) { return true; })) {
+        known.push_back(command->get_name());
+    }
+    const auto meant = nearest(words[0], known);
+    return fmt::format("no such command: `{}`{}", words[0],
+                       meant ? fmt::format(", did you mean `{}`?", *meant) : ".");
+}
+
+}  // namespace
 
 int run(int argc, char** argv) {
     // A peer that goes away is an error of that write, not the end of the program.
@@ -45,6 +69,9 @@ int run(int argc, char** argv) {
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
+        if (const auto unknown = unknown_command(app)) {
+            return report({ErrorCode::invalid_input, *unknown + " Run with --help for all."});
+        }
         const int code = app.exit(error);
         return code == 0 ? exit_ok : exit_usage;
     }

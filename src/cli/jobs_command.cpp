@@ -3,8 +3,10 @@
 #include "cli/commands.hpp"
 #include "cli/config.hpp"
 #include "cli/job_text.hpp"
+#include "cli/migrations.hpp"
 #include "cli/one_shot.hpp"
 #include "jobs/queue_admin.hpp"
+#include "pg/migrator.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -16,10 +18,22 @@ namespace {
 
 using Work = std::function<Task<int>(jobs::QueueAdmin&)>;
 
+// Without it every statement would say in its own way which of the tables it misses.
+Task<Result<void>> has_schema(pg::Pool& pool) {
+    const auto current = co_await pg::Migrator(pool, migrations()).up_to_date();
+    if (!current) co_return std::unexpected(current.error());
+    if (!*current) {
+        co_return fail(ErrorCode::not_found,
+                       "this database has not all of rollcall's schema; run: rollcall migrate");
+    }
+    co_return Result<void>();
+}
+
 int with_queue(const Globals& globals, const Work& work) {
     const auto config = load_config(globals, {}, {.database = true});
     if (!config) return report(config.error());
     return run_once(*config, [&](pg::Pool& pool) -> Task<int> {
+        if (auto ready = co_await has_schema(pool); !ready) co_return report(ready.error());
         jobs::QueueAdmin admin(pool);
         co_return co_await work(admin);
     });

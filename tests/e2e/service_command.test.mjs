@@ -34,6 +34,29 @@ test('usage errors are 2, help and version 0', () => {
   }
 });
 
+test('a word that is no command is named', () => {
+  for (const [words, said] of [
+    [['nonsense'], /no such command: `nonsense`\. /],
+    [['migrat'], /no such command: `migrat`, did you mean `migrate`\?/],
+    [['jobs', 'lst'], /no such command: `lst`, did you mean `list`\?/],
+    [['jobs'], /subcommand is required/],
+    [['--nonsense'], /required|not expected/],
+  ]) {
+    const { code, stderr } = rollcall(words);
+    assert.equal(code, 2);
+    assert.match(stderr, said);
+  }
+});
+
+test('jobs on a database without the schema says what to do', async () => {
+  const empty = postgres.url(await postgres.create());
+  for (const words of [['stats'], ['list'], ['show', '00000000-0000-7000-8000-000000000000']]) {
+    const { code, stderr } = rollcall(['jobs', ...words], { DATABASE_URL: empty });
+    assert.equal(code, 1);
+    assert.match(stderr, /run: rollcall migrate/);
+  }
+});
+
 test('serve names what is missing, with 78', () => {
   const base = {
     DATABASE_URL: url,
