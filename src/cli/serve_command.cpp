@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -36,6 +37,7 @@ int serve(const Globals& globals, const Flags& flags) {
 
     asio::io_context loop(1);
     int exit_code = exit_ok;
+    bool all_ended = false;
     std::function<void()> stop;
     Service service(loop.get_executor(), std::move(*settings), std::move(*config),
                     {.refused = [&](const Error& error) {
@@ -45,10 +47,10 @@ int serve(const Globals& globals, const Flags& flags) {
     stop = [&, stopping = false]() mutable {
         if (std::exchange(stopping, true)) return;
         spawn(loop.get_executor(), "drain",
-              [](Service& draining, asio::io_context& ending) -> Task<> {
-                  co_await draining.drain();
+              [](Service& draining, asio::io_context& ending, bool& ended) -> Task<> {
+                  ended = co_await draining.drain();
                   ending.stop();
-              }(service, loop));
+              }(service, loop, all_ended));
     };
     if (auto started = service.start(); !started) return report(started.error());
 
@@ -57,6 +59,8 @@ int serve(const Globals& globals, const Flags& flags) {
     signals.on_stop(stop);
     signals.on_second_stop([&] { loop.stop(); });
     loop.run();
+    // What is still under way refers to parts of the service: it is not taken apart around it.
+    if (!all_ended) std::quick_exit(exit_code);
     return exit_code;
 }
 

@@ -8,6 +8,8 @@
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/timeout.hpp"
+#include "base/together.hpp"
+#include "base/wakeup.hpp"
 #include "clerk/http_backend_api.hpp"
 #include "cli/migrations.hpp"
 #include "cli/version.hpp"
@@ -45,6 +47,8 @@ constexpr milliseconds open_retry_interval{2'000};
 constexpr milliseconds answer_age{500};
 constexpr milliseconds answer_limit{1'000};
 constexpr int prune_rows_max = 10'000;
+// After the drain timeout: leases are given back, connections close.
+constexpr milliseconds closing_time{3'000};
 
 // The webhook's pool fails fast: the sender must hear 503 within two seconds.
 pg::DatabaseConfig impatient(pg::DatabaseConfig database, milliseconds answer_timeout) {
@@ -123,7 +127,8 @@ struct Service::Parts {
     http::Server admin_server;
     prometheus::Gauge& reload_successful;
     prometheus::Gauge& reload_time;
-    bool listening = false;
+    Wakeup drained;
+    bool all_ended = false;  // before that: nothing of this runs any more
 
     void add_routes();
     Duration poll_interval() const;
@@ -134,6 +139,8 @@ struct Service::Parts {
     void start_workers();
     void wake(std::string_view whose);
     Task<std::string> queue_status();
+    Task<> stop_applying(Duration limit, bool& ended);
+    Task<> stop_worker(Duration limit, bool& ended);
     Task<> drain();
 };
 
@@ -198,7 +205,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
       reload_time(metrics
                       .gauge("rollcall_config_last_reload_success_timestamp_seconds",
                              "When the configuration was last taken")
-                      .Add({})) {
+                      .Add({})),
+      drained(executor) {
     if (!config.clerk.secret_key.empty()) {
         clerk_channel = std::make_unique<clerk::ApiChannel>(executor, config.clerk, metrics);
         clerk = std::make_unique<clerk::HttpBackendApi>(*clerk_channel);
@@ -297,7 +305,7 @@ Task<int> Service::Parts::open_directory() {
     }
     directory = std::move(*opened);
     apply_user = std::make_unique<sync::ApplyUser>(
-        work_pool, *directory, clerk.get(), config.work.retry,
+        executor, work_pool, *directory, clerk.get(), config.work.retry,
         sync::ApplyConfig{config.work.batch, config.work.lanes}, job_metrics);
     if (observers.changed) apply_user->observe(observers.changed);
     if (clerk != nullptr) {
@@ -337,8 +345,10 @@ Task<int> Service::Parts::work_off() {
         const int applied = co_await apply_user->run_once();
         const int left = co_await worker.run_due(std::chrono::duration_cast<milliseconds>(
             std::max<Duration>(end - std::chrono::steady_clock::now(), milliseconds(1))));
-        if (applied + left == 0) break;
         worked += applied + left;
+        if (applied + left > 0) continue;
+        if (!apply_user->asking()) break;
+        co_await apply_user->asked(end - std::chrono::steady_clock::now());
     }
     co_return worked;
 }
@@ -356,15 +366,38 @@ Task<std::string> Service::Parts::queue_status() {
     co_return out + "]";
 }
 
+// What has not ended by then is as it was in the queue: due again.
+Task<> Service::Parts::stop_applying(Duration limit, bool& ended) {
+    if (apply_user != nullptr) apply_user->stop();
+    const auto deadline = std::chrono::steady_clock::now() + limit;
+    ended = apply_loop == nullptr || co_await apply_loop->stop(limit);
+    if (apply_user == nullptr) co_return;
+    ended = co_await apply_user->asked(deadline - std::chrono::steady_clock::now()) && ended;
+    if (!ended) log::warn("changes_left_for_later");
+}
+
+Task<> Service::Parts::stop_worker(Duration limit, bool& ended) {
+    const int abandoned = co_await worker.stop(std::chrono::duration_cast<milliseconds>(limit));
+    if (abandoned > 0) log::warn("jobs_given_back", {{"jobs", abandoned}});
+    ended = abandoned == 0;
+}
+
 Task<> Service::Parts::drain() {
     health.start_draining();
     co_await sleep(config.shutdown_delay);
-    co_await public_server.drain(config.drain_timeout);
+    const auto deadline = std::chrono::steady_clock::now() + config.drain_timeout;
+    const auto left = [deadline] {
+        return std::max<Duration>(deadline - std::chrono::steady_clock::now(), Duration::zero());
+    };
+    co_await public_server.drain(std::chrono::duration_cast<milliseconds>(left()));
     co_await opening.stop();
     co_await intake.stop();
-    if (apply_loop != nullptr) co_await apply_loop->stop();
-    const int abandoned = co_await worker.stop(config.drain_timeout);
-    if (abandoned > 0) log::warn("jobs_given_back", {{"jobs", abandoned}});
+    bool applied = false;
+    bool worked = false;
+    std::vector<Task<>> stops;
+    stops.push_back(stop_applying(left(), applied));
+    stops.push_back(stop_worker(left(), worked));
+    co_await together(std::move(stops));
     co_await chores.stop();
     co_await delivery_pruning.stop();
     co_await delivery_record.stop();
@@ -375,6 +408,8 @@ Task<> Service::Parts::drain() {
     co_await intake_pool.stop();
     co_await work_pool.stop();
     co_await pool.stop();
+    all_ended = applied && worked;
+    drained.wake();
 }
 
 Service::Service(Executor executor, Settings settings, Config config, Observers observers)
@@ -401,10 +436,14 @@ Result<void> Service::start() {
     return {};
 }
 
-Task<> Service::drain() {
+Task<bool> Service::drain() {
     log::info("service_draining");
-    co_await parts_->drain();
+    spawn(parts_->executor, "drain_service", parts_->drain());
+    const Duration limit =
+        parts_->config.shutdown_delay + parts_->config.drain_timeout + closing_time;
+    if (!co_await parts_->drained.wait(limit)) log::error("service_drain_cut_short");
     log::info("service_stopped");
+    co_return parts_->all_ended;
 }
 
 void Service::reload(Settings settings, const Config& config) {

@@ -38,8 +38,10 @@ public:
     Result<void> start();
 
     // /readyz fails at once; after the shutdown delay the listeners close, requests and jobs in
-    // flight end (at most the drain timeout), leases of the rest are given back.
-    Task<> drain();
+    // flight end (at most the drain timeout), leases of the rest are given back. Returns within
+    // three seconds more, whatever hangs; false when something still runs: the event loop must not
+    // run any more then, and the service cannot be taken apart.
+    Task<bool> drain();
 
     // Takes what may change while running (webhook secrets, roles, log level) and logs the keys
     // that wait for a restart.

@@ -171,7 +171,10 @@ std::string email_held(const TableShape& shape) {
     return "h." + shape.email->name + " = " + shape.email->value("c.email") + other;
 }
 
-std::string delete_users(const TableShape& shape, const ColumnMap& columns) {
+// What removes the rows of deleted users, or marks them and lets their e-mail go; with `mark_only`
+// at most the mark is written.
+std::string delete_users(const TableShape& shape, const ColumnMap& columns, bool mark_only) {
+    if (mark_only && columns.delete_mode == DeleteMode::hard) return "SELECT";
     const std::string mine =
         "u." + shape.clerk_id.name + " = " + shape.clerk_id.value("t.clerk_id");
     if (columns.delete_mode == DeleteMode::hard) {
@@ -184,7 +187,7 @@ std::string delete_users(const TableShape& shape, const ColumnMap& columns) {
     std::vector<std::string> set{gone};
     std::string differs = "u." + shape.deleted_at->name + " IS DISTINCT FROM " +
                           shape.deleted_at->time("t.deleted_at");
-    if (shape.email) {
+    if (shape.email && !mark_only) {
         set.push_back(shape.email->name + " = NULL");
         differs = "(" + differs + " OR u." + shape.email->name + " IS NOT NULL)";
     }
@@ -313,7 +316,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
         own["known"] = std::move(known);
         return fill(part(sql::conflict), own);
     };
-    values["delete_users"] = delete_users(shape, columns);
+    values["delete_users"] = delete_users(shape, columns, /*mark_only=*/false);
     std::vector<std::string> release;
     if (shape.email) release.push_back(shape.email->name + " = NULL");
     for (const ShapeColumn& column : shape.updated_at) {
@@ -345,6 +348,8 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
                                 "k.version > c.version AND NOT " + settled("k", "c.asked_at"));
     out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
     out.settle = fill(trimmed(sql::settle.text), values);
+    values["delete_users"] = delete_users(shape, columns, /*mark_only=*/true);
+    out.mark_deleted = fill(trimmed(sql::settle.text), values);
     values["delete_users"] = "SELECT";
     out.forget = fill(trimmed(sql::settle.text), values);
     out.situation = fill(trimmed(sql::situation.text), values);

@@ -22,7 +22,8 @@ struct ApplySql {
     std::string scheduled_ids;    // likewise
     std::string apply_reads;
     std::string settle;
-    std::string forget;  // settle without touching the users table: for a row that cannot go
+    std::string mark_deleted;  // settle, of a deleted user's row only the mark: RowDeletion::mark
+    std::string forget;        // settle without touching the users table: RowDeletion::none
     std::string situation;
     std::string release_email;
     std::string adopt_row;

@@ -25,7 +25,17 @@ struct Directory::State {
                                            const pg::Params& params) const;
     Task<std::vector<std::string>> ids(pg::Pool& pool, const pg::Statement& statement,
                                        const pg::Params& params) const;
-    [[nodiscard]] pg::Statement settle() const { return {"directory_settle", texts.settle}; }
+    [[nodiscard]] pg::Statement settle(RowDeletion deletion = RowDeletion::whole) const {
+        switch (deletion) {
+            case RowDeletion::whole:
+                break;
+            case RowDeletion::mark:
+                return {"directory_mark_deleted", texts.mark_deleted};
+            case RowDeletion::none:
+                return {"directory_forget", texts.forget};
+        }
+        return {"directory_settle", texts.settle};
+    }
 
     DirectoryConfig config;
     TableShape shape;
@@ -62,6 +72,7 @@ std::vector<Directory::Text> list(const ApplySql& texts) {
         {"scheduled_ids", texts.scheduled_ids},
         {"apply_reads", texts.apply_reads},
         {"settle", texts.settle},
+        {"mark_deleted", texts.mark_deleted},
         {"forget", texts.forget},
         {"situation", texts.situation},
         {"release_email", texts.release_email},
@@ -181,13 +192,11 @@ Task<pg::Transaction> Directory::begin(pg::Pool& pool) {
 }
 
 Task<Answer<AppliedBatch>> Directory::apply_job(pg::Transaction& tx, std::string_view id,
-                                                bool keep_row) {
+                                                RowDeletion deletion) {
     auto jobs = co_await tx.try_execute({"directory_apply_one", state_->texts.apply_one},
                                         pg::Params().text(id));
     if (!jobs) co_return std::unexpected(std::move(jobs.error()));
-    const pg::Statement settle =
-        keep_row ? pg::Statement{"directory_forget", state_->texts.forget} : state_->settle();
-    const auto settled = co_await tx.try_execute(settle);
+    const auto settled = co_await tx.try_execute(state_->settle(deletion));
     if (!settled) co_return std::unexpected(settled.error());
     const pg::Rows now = co_await tx.execute(sql::transaction_now);
     co_return AppliedBatch(std::move(*jobs), now.number(0, 0));

@@ -58,6 +58,13 @@ private:
     double now_ = 0;
 };
 
+// What becomes of a deleted user's row.
+enum class RowDeletion : std::uint8_t {
+    whole,  // as configured
+    mark,   // the time of soft deletion is all that is written
+    none,   // the users table is left alone, only the ledger learns
+};
+
 struct AppliedRead {
     Outcome outcome = Outcome::unchanged;
     bool created = false;   // there was no row
@@ -91,10 +98,10 @@ public:
 
     // Begins what the next three need.
     Task<pg::Transaction> begin(pg::Pool& pool);
-    // One job; empty when it is not PENDING or held by another worker. `keep_row`: the users table
-    // is left alone, only the ledger learns (a row that a constraint keeps from being deleted).
+    // One job; empty when it is not PENDING or held by another worker. `deletion`: less than whole
+    // for a row that a constraint keeps as it is.
     Task<Answer<AppliedBatch>> apply_job(pg::Transaction& tx, std::string_view id,
-                                         bool keep_row = false);
+                                         RowDeletion deletion = RowDeletion::whole);
     // What Clerk said: one answer for each in order. A user may be there once only.
     Task<Answer<std::vector<AppliedRead>>> apply(pg::Transaction& tx, std::span<const Read> reads);
 

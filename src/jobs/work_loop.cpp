@@ -22,9 +22,7 @@ struct WorkLoop::State {
     };
 
     State(Executor e, WorkLoopConfig c, Pass p)
-        : executor(e), config(std::move(c)), pass(std::move(p)), ended(e) {
-        ended.expires_at(Steady::time_point::max());
-    }
+        : executor(e), config(std::move(c)), pass(std::move(p)) {}
 
     Task<> run(Lane& lane);
     Task<bool> wait_for_work(Lane& lane);
@@ -35,8 +33,8 @@ struct WorkLoop::State {
     Executor executor;
     WorkLoopConfig config;
     Pass pass;
-    SteadyTimer ended;  // cancelled when the last lane ends
     std::vector<std::unique_ptr<Lane>> lanes;
+    std::vector<Wakeup*> stops;  // calls of stop() that wait for the last lane to end
     Random random;
 
     int running = 0;  // lanes
@@ -83,7 +81,8 @@ Task<> WorkLoop::State::run(Lane& lane) {
             wake_one_idle();
         }
     }
-    if (--running == 0) ended.cancel();
+    if (--running > 0) co_return;
+    for (Wakeup* stop : stops) stop->wake();
 }
 
 // The periodic loop's seam: whatever a pass throws ends here.
@@ -148,17 +147,20 @@ void WorkLoop::wake() {
     }
 }
 
-Task<> WorkLoop::stop() {
+Task<bool> WorkLoop::stop(Duration limit) {
     State& state = *state_;
     state.stopping = true;
     for (const auto& lane : state.lanes) {
         lane->wakeup.wake();
         lane->pause.cancel();
     }
-    while (state.running > 0) {
-        boost::system::error_code woken;
-        co_await state.ended.async_wait(asio::redirect_error(use_task, woken));
+    const auto deadline = Steady::now() + bounded(limit);
+    Wakeup ended(state.executor);
+    state.stops.push_back(&ended);
+    while (state.running > 0 && co_await ended.wait(deadline - Steady::now())) {
     }
+    std::erase(state.stops, &ended);
+    co_return state.running == 0;
 }
 
 bool WorkLoop::failing() const {

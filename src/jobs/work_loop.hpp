@@ -38,7 +38,7 @@ public:
     using Pass = std::function<Task<int>()>;
 
     WorkLoop(Executor executor, WorkLoopConfig config, Pass pass);
-    // stop() must have returned, or the event loop must not run any more.
+    // stop() must have returned true, or the event loop must not run any more.
     ~WorkLoop();
     WorkLoop(const WorkLoop&) = delete;
     WorkLoop& operator=(const WorkLoop&) = delete;
@@ -47,8 +47,9 @@ public:
     // There may be work. While a pass runs, one more follows it, so that a burst of wake-ups makes
     // large batches instead of many small ones.
     void wake();
-    // Lets running passes finish and returns when all lanes have ended. It may be started again.
-    Task<> stop();
+    // Begins no more passes and returns true when those that run have ended; it may be started
+    // again then. False when they have not within `limit`.
+    Task<bool> stop(Duration limit = Duration::max());
 
     [[nodiscard]] bool failing() const;  // the last pass of some lane threw
 

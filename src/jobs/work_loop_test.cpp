@@ -208,6 +208,24 @@ TEST_F(Loop, MayBeStoppedTwiceAtOnceAndStartedAgain) {
     EXPECT_EQ(passes, 2);
 }
 
+TEST_F(Loop, StopWaitsForAPassOnlySoLong) {
+    bool released = false;
+    int passes = 0;
+    WorkLoop loop(io.get_executor(), config, [&]() -> Task<int> {
+        ++passes;
+        co_await until([&] { return released; });
+        co_return 1;
+    });
+    loop.start();
+    play([](WorkLoop& it, bool& release) -> Task<> {
+        co_await settle();
+        EXPECT_FALSE(co_await it.stop(milliseconds(5)));
+        release = true;
+        EXPECT_TRUE(co_await it.stop());
+    }(loop, released));
+    EXPECT_EQ(passes, 1);
+}
+
 Task<> throws() {
     co_await settle();
     throw Unavailable("gone");

@@ -246,8 +246,8 @@ void Worker::wake() {
 
 Task<int> Worker::stop(std::chrono::milliseconds grace) {
     State& state = *state_;
-    co_await state.loop.stop();
     const auto deadline = Steady::now() + grace;
+    co_await state.loop.stop(grace);
     while (!state.running.empty() || state.keeping) {
         if (!co_await state.wait_for_end(deadline)) break;
     }

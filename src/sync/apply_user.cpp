@@ -2,6 +2,7 @@
 
 #include "base/claim_cursor.hpp"
 #include "base/log.hpp"
+#include "sync/asking_jobs.hpp"
 #include "sync/refusal.hpp"
 #include "sync/single_job.hpp"
 
@@ -49,14 +50,15 @@ SteadyTime steady_now() {
 }  // namespace
 
 struct ApplyUser::State {
-    State(pg::Pool& p, directory::Directory& d, clerk::BackendApi* c, jobs::RetryPolicy r,
-          ApplyConfig a, jobs::Metrics& m)
+    State(Executor e, pg::Pool& p, directory::Directory& d, clerk::BackendApi* c,
+          jobs::RetryPolicy r, ApplyConfig a, jobs::Metrics& m)
         : pool(p),
           directory(d),
           retry(std::move(r)),
           config(a),
           metrics(m),
-          single(p, d, c, retry, m) {}
+          single(p, d, c, retry, m),
+          asking(e, {}, [this](std::string id) { return ask(std::move(id)); }) {}
 
     Task<int> work_off_due();
     Task<int> work_off_scheduled();
@@ -65,8 +67,12 @@ struct ApplyUser::State {
     // The batch was refused: rethrows where every other one would be, too.
     Task<> judge_batch(const pg::SqlError& error);
     Task<> handle_alone(const std::vector<std::string>& ids);
+    Task<> ask(std::string id);  // handles a job that has to ask Clerk
     void record(const AppliedBatch& batch, Duration took, std::vector<std::string>& alone);
     void report(const AppliedBatch& batch);
+    SingleJob::Report reporter() {
+        return [this](const AppliedBatch& batch) { report(batch); };
+    }
 
     pg::Pool& pool;
     directory::Directory& directory;
@@ -74,6 +80,8 @@ struct ApplyUser::State {
     ApplyConfig config;
     jobs::Metrics& metrics;
     SingleJob single;
+    AskingJobs asking;
+    bool stopping = false;
     ChangeObserver observer;
     ClaimCursor cursor;
     SteadyTime next_scheduled{};
@@ -133,14 +141,24 @@ Task<> ApplyUser::State::judge_batch(const pg::SqlError& error) {
 Task<> ApplyUser::State::handle_alone(const std::vector<std::string>& ids) {
     std::vector<std::pair<std::string, pg::SqlError>> undecided;
     for (const std::string& id : ids) {
-        const auto tried =
-            co_await single.run(id, [this](const AppliedBatch& batch) { report(batch); });
-        if (!tried) undecided.emplace_back(id, tried.error());
+        if (stopping) break;
+        if (asking.has(id)) continue;
+        const auto tried = co_await single.run(id, Asking::later, reporter());
+        if (!tried) {
+            undecided.emplace_back(id, tried.error());
+        } else if (*tried == Handled::must_ask) {
+            asking.add(id);
+        }
     }
     // After all of them: whether others go through is what decides.
     for (const auto& [id, refusal] : undecided) {
         co_await single.charge(id, refusal, last_applied_at);
     }
+}
+
+Task<> ApplyUser::State::ask(std::string id) {
+    const auto tried = co_await single.run(id, Asking::now, reporter());
+    if (!tried) co_await single.charge(id, tried.error(), last_applied_at);
 }
 
 Task<int> ApplyUser::State::claim_due(int priority, ClaimCursor::Reach reach,
@@ -210,14 +228,29 @@ Task<int> ApplyUser::State::work_off_scheduled() {
     co_return count;
 }
 
-ApplyUser::ApplyUser(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
-                     jobs::RetryPolicy retry, ApplyConfig config, jobs::Metrics& metrics)
-    : state_(std::make_unique<State>(pool, directory, clerk, std::move(retry), config, metrics)) {}
+ApplyUser::ApplyUser(Executor executor, pg::Pool& pool, directory::Directory& directory,
+                     clerk::BackendApi* clerk, jobs::RetryPolicy retry, ApplyConfig config,
+                     jobs::Metrics& metrics)
+    : state_(std::make_unique<State>(executor, pool, directory, clerk, std::move(retry), config,
+                                     metrics)) {}
 
 ApplyUser::~ApplyUser() = default;
 
 void ApplyUser::observe(ChangeObserver observer) {
     state_->observer = std::move(observer);
+}
+
+bool ApplyUser::asking() const {
+    return !state_->asking.idle();
+}
+
+Task<bool> ApplyUser::asked(Duration limit) {
+    co_return co_await state_->asking.ended(limit);
+}
+
+void ApplyUser::stop() {
+    state_->stopping = true;
+    state_->asking.stop();
 }
 
 Task<int> ApplyUser::run_once() {

@@ -1,7 +1,8 @@
 // Works off USER_CREATED, USER_UPDATED and USER_DELETED: a batch is claimed, applied to the users
 // table and completed in one transaction, so a crash leaves nothing half done and a job's effect
 // comes exactly once. What a batch cannot settle (an e-mail that another row holds, a value that
-// the table refuses) is handled job by job, so that one bad job holds up nobody.
+// the table refuses) is handled job by job, so that one bad job holds up nobody; what has to ask
+// Clerk first goes on beside the lanes (asking_jobs.hpp).
 #pragma once
 
 #include "base/task.hpp"
@@ -32,8 +33,10 @@ class ApplyUser {
 public:
     // `clerk` may be null: nobody can be asked then. All references must outlive this. Use one per
     // event loop, for all its lanes.
-    ApplyUser(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
-              jobs::RetryPolicy retry, ApplyConfig config, jobs::Metrics& metrics);
+    ApplyUser(Executor executor, pg::Pool& pool, directory::Directory& directory,
+              clerk::BackendApi* clerk, jobs::RetryPolicy retry, ApplyConfig config,
+              jobs::Metrics& metrics);
+    // asked() must have returned true, or the event loop must not run any more.
     ~ApplyUser();
     ApplyUser(const ApplyUser&) = delete;
     ApplyUser& operator=(const ApplyUser&) = delete;
@@ -42,6 +45,14 @@ public:
     // returns how many jobs that was; less than a batch when nothing more is due. Any number may
     // run at once.
     Task<int> run_once();
+
+    // Whether jobs are asking Clerk. asked() waits for all of them; false when `limit` passed
+    // first.
+    [[nodiscard]] bool asking() const;
+    Task<bool> asked(Duration limit);
+    // Begins no more jobs alone, nor questions to Clerk: they are due again, here or elsewhere. The
+    // work loop is to be stopped too.
+    void stop();
 
     void observe(ChangeObserver observer);
 

@@ -1,6 +1,6 @@
 // Questions to Clerk: does this user exist, and how does it look? Nothing is thrown: no answer is
 // an answer. A 404 counts only when it is said twice, with a key that is known to be of the right
-// instance: one that found a user of the ledger.
+// instance: one that found a user of ours.
 #pragma once
 
 #include "base/clock.hpp"
@@ -35,10 +35,13 @@ public:
     // Both must outlive this.
     ClerkReader(pg::Pool& pool, clerk::BackendApi& clerk) : pool_(pool), clerk_(clerk) {}
 
-    Task<ClerkAnswer> ask(std::string clerk_id);
+    // `witness`: a user of ours that Clerk ought to know, the ledger's aside; "" for none. A signed
+    // event is about one.
+    Task<ClerkAnswer> ask(std::string clerk_id, std::string witness = "");
 
 private:
-    Task<bool> key_knows_users(const std::string& but);
+    Task<bool> key_knows_users(const std::string& but, const std::string& witness);
+    Task<> try_key(std::string clerk_id);
 
     pg::Pool& pool_;
     clerk::BackendApi& clerk_;

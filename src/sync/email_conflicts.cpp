@@ -10,6 +10,18 @@ using directory::EmailAnswer;
 using directory::EmailStep;
 using Kind = EmailConflicts::Verdict::Kind;
 
+namespace {
+
+// Why there is no answer that counts.
+std::string silence(const EmailConflicts::Known& known) {
+    for (const auto& [whom, answer] : known) {
+        if (answer.kind == ClerkAnswer::Kind::unreachable) return ": " + answer.reason;
+    }
+    return {};
+}
+
+}  // namespace
+
 EmailAnswer EmailConflicts::answer_of(const std::string& whom, const directory::EmailClaim& claim,
                                       const Known& known) const {
     const auto found = known.find(whom);
@@ -57,7 +69,7 @@ Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::clear_way(
         case EmailStep::ask_holder:
             co_return Verdict{Kind::ask, holder, {}};
         case EmailStep::wait:
-            co_return Verdict{Kind::wait, {}, decision.reason};
+            co_return Verdict{Kind::wait, {}, decision.reason + silence(known)};
         case EmailStep::refuse:
             co_return Verdict{Kind::refuse, {}, decision.reason};
         case EmailStep::overtaken:
@@ -88,9 +100,9 @@ Task<directory::Answer<EmailConflicts::Verdict>> EmailConflicts::act(
     co_return Verdict{};
 }
 
-Task<> EmailConflicts::ask(const std::string& whom, Known& known) {
+Task<> EmailConflicts::ask(const std::string& whom, const std::string& claimant, Known& known) {
     ensure(clerk_ != nullptr, "Clerk asked without a key");
-    known[whom] = co_await clerk_->ask(whom);
+    known[whom] = co_await clerk_->ask(whom, claimant);
 }
 
 }  // namespace rollcall::sync

@@ -40,7 +40,8 @@ public:
     Task<directory::Answer<Verdict>> clear_way(pg::Transaction& tx,
                                                const directory::EmailClaim& claim,
                                                const Known& known);
-    Task<> ask(const std::string& whom, Known& known);
+    // `claimant` is a user of ours: an event or a read was about it.
+    Task<> ask(const std::string& whom, const std::string& claimant, Known& known);
 
 private:
     Task<directory::EmailSituation> look(pg::Transaction& tx, const directory::EmailClaim& claim);

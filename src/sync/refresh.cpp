@@ -99,7 +99,7 @@ Task<std::optional<Refreshed>> Refresh::round(const directory::Read& read,
                 break;
         }
     }
-    co_await conflicts_.ask(whom, known);
+    co_await conflicts_.ask(whom, read.clerk_id, known);
     co_return Ending();
 }
 

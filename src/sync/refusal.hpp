@@ -9,8 +9,6 @@
 
 namespace rollcall::sync {
 
-inline constexpr std::string_view foreign_key_violation = "23503";
-
 enum class Refusal : std::uint8_t {
     again,      // somebody else was there at the same time: once more, at once
     for_ever,   // a value that can never be stored

@@ -5,6 +5,7 @@
 #include "sync/refusal.hpp"
 #include "sync/sql.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -12,6 +13,8 @@ namespace rollcall::sync {
 namespace {
 
 constexpr int rounds_max = 8;
+// Clerk's webhooks are delivered for 28 hours, the last pauses being ten hours long.
+constexpr std::chrono::hours other_event_max{72};
 
 std::optional<std::string> exact_bytes(const std::optional<std::string>& stored) {
     constexpr std::string_view mark = "base64:";
@@ -85,49 +88,64 @@ std::optional<directory::EmailClaim> SingleJob::claim_of(const JobFacts& facts) 
     return claim;
 }
 
-Task<directory::Answer<void>> SingleJob::run(std::string id, Report report) {
-    const auto facts = co_await look(id);
-    if (!facts) co_return directory::Answer<void>();
-    EmailConflicts::Known known;
+// One go at a job: what was learned in the rounds so far.
+struct SingleJob::Attempt {
+    JobFacts facts;
+    Asking asking = Asking::later;
+    Report report;
+    EmailConflicts::Known known = {};
+    std::optional<pg::SqlError> refusal = std::nullopt;  // after which another round was worth it
+    bool must_ask = false;
+};
+
+Task<directory::Answer<Handled>> SingleJob::run(std::string id, Asking asking, Report report) {
+    auto facts = co_await look(id);
+    if (!facts) co_return Handled::settled;
+    Attempt attempt{.facts = std::move(*facts), .asking = asking, .report = std::move(report)};
     for (int number = 0; number < rounds_max; ++number) {
-        auto step = co_await round(*facts, known, report);
+        auto step = co_await round(attempt);
+        if (attempt.must_ask) co_return Handled::must_ask;
         if (!step) co_return std::unexpected(std::move(step.error()));
         Ending& ending = *step;
         if (!ending) continue;
         if (!std::holds_alternative<jobs::Completed>(*ending)) {
-            co_await end(*facts, std::move(*ending));
+            co_await end(attempt.facts, std::move(*ending));
         }
-        co_return directory::Answer<void>();
+        co_return Handled::settled;
     }
-    co_await end(*facts, jobs::Retry{.reason = "The rows of " + facts->job.subject +
-                                               " change faster than this job can follow",
-                                     .delay = std::nullopt});
-    co_return directory::Answer<void>();
+    // A constraint that is no race: the application's, of which rollcall does not know.
+    const bool unique = attempt.refusal && attempt.refusal->unique_violation();
+    std::string reason = unique ? reason_of(*attempt.refusal)
+                                : "The rows of " + attempt.facts.job.subject +
+                                      " change faster than this job can follow";
+    co_await end(attempt.facts, jobs::Retry{.reason = std::move(reason), .delay = std::nullopt});
+    co_return Handled::settled;
 }
 
 Task<> SingleJob::charge(std::string id, const pg::SqlError& refusal, double last_applied_at) {
     const auto facts = co_await look(id);
     if (!facts) co_return;
     const bool own = own_fault(facts->job.attempt - 1, facts->touched_at, last_applied_at);
+    if (own && co_await forget(*facts, refusal)) co_return;
     co_await end(
         *facts,
         jobs::Retry{.reason = reason_of(refusal), .delay = std::nullopt, .burns_attempt = own});
 }
 
-Task<SingleJob::Step> SingleJob::round(const JobFacts& facts, EmailConflicts::Known& known,
-                                       const Report& report) {
+Task<SingleJob::Step> SingleJob::round(Attempt& attempt) {
     using Kind = EmailConflicts::Verdict::Kind;
+    const JobFacts& facts = attempt.facts;
     std::string whom;
     {
         pg::Transaction tx = co_await directory_.begin(pool_);
         directory::Answer<EmailConflicts::Verdict> verdict{};
         if (const auto claim = claim_of(facts)) {
-            verdict = co_await conflicts_.clear_way(tx, *claim, known);
+            verdict = co_await conflicts_.clear_way(tx, *claim, attempt.known);
         }
-        if (!verdict) co_return refused(verdict.error());
+        if (!verdict) co_return co_await refused(attempt, verdict.error());
         switch (verdict->kind) {
             case Kind::clear:
-                co_return co_await apply(std::move(tx), facts, report);
+                co_return co_await apply(std::move(tx), attempt);
             case Kind::again:
                 co_return Ending();
             case Kind::overtaken:
@@ -137,73 +155,95 @@ Task<SingleJob::Step> SingleJob::round(const JobFacts& facts, EmailConflicts::Kn
                                facts.job.attempt);
                 co_return jobs::Completed{};
             case Kind::wait:
-                co_return jobs::Retry{
-                    .reason = verdict->reason, .delay = std::nullopt, .burns_attempt = !clerk_};
+                co_return wait(facts, std::move(verdict->reason));
             case Kind::refuse:
                 co_return jobs::Failed{verdict->reason};
             case Kind::ask:
                 whom = verdict->whom;
                 break;
         }
+        if (attempt.asking == Asking::later) {
+            co_await tx.execute(sql::set_aside, pg::Params().text(facts.job.id));
+            co_await tx.commit();
+            attempt.must_ask = true;
+            co_return Ending();
+        }
     }
-    co_await conflicts_.ask(whom, known);
+    co_await conflicts_.ask(whom, facts.job.subject, attempt.known);
     co_return Ending();
 }
 
-Task<SingleJob::Step> SingleJob::apply(pg::Transaction tx, const JobFacts& facts,
-                                       const Report& report) {
-    co_await directory_.emails().renew_id(tx, facts.job.subject);
-    auto applied = co_await directory_.apply_job(tx, facts.job.id);
-    if (applied && applied->size() == 0) co_return jobs::Completed{};  // another worker's by now
-    if (applied && (*applied)[0].outcome == directory::Outcome::conflict) co_return Ending();
-    if (applied) {
-        const auto committed = co_await tx.try_commit();
-        if (!committed) co_return refused(committed.error());
-        report(*applied);
-        co_return jobs::Completed{};
-    }
-    const pg::SqlError& error = applied.error();
-    if (error.sqlstate() == foreign_key_violation && facts.job.kind == jobs::user_deleted) {
-        const pg::SqlError why = error;
-        {
-            const pg::Transaction ended = std::move(tx);
+Task<SingleJob::Step> SingleJob::apply(pg::Transaction given, Attempt& attempt) {
+    std::optional<pg::SqlError> refusal;
+    {
+        pg::Transaction tx = std::move(given);
+        co_await directory_.emails().renew_id(tx, attempt.facts.job.subject);
+        auto applied = co_await directory_.apply_job(tx, attempt.facts.job.id);
+        if (applied && applied->size() == 0)
+            co_return jobs::Completed{};  // another worker's by now
+        if (applied && (*applied)[0].outcome == directory::Outcome::conflict) co_return Ending();
+        if (applied) {
+            const auto committed = co_await tx.try_commit();
+            if (committed) {
+                attempt.report(*applied);
+                co_return jobs::Completed{};
+            }
+            refusal = committed.error();
+        } else {
+            refusal = applied.error();
         }
-        co_return co_await forget(facts, why);
     }
-    co_return refused(error);
+    co_return co_await refused(attempt, std::move(*refusal));
 }
 
-// The row cannot go because other rows need it, but the user is gone: the ledger says so, for
-// whoever decides about access, and the job is tried again until the row can follow.
-Task<SingleJob::Step> SingleJob::forget(const JobFacts& facts, const pg::SqlError& why) {
+// The row cannot follow (other rows need it, its e-mail may not be empty), but the user is gone:
+// the ledger says so, for whoever decides about access, and so does the row where it can. The job
+// is tried again until the rest is done. False: that is not what this job is about, or refused too.
+Task<bool> SingleJob::forget(const JobFacts& facts, const pg::SqlError& why) {
+    using directory::RowDeletion;
+    if (facts.job.kind != jobs::user_deleted) co_return false;
     const auto ending = jobs::resolve(jobs::Retry{.reason = reason_of(why), .delay = std::nullopt},
                                       facts.job, retry_, random_);
-    pg::Transaction tx = co_await directory_.begin(pool_);
-    const auto applied = co_await directory_.apply_job(tx, facts.job.id, /*keep_row=*/true);
-    if (!applied) co_return refused(applied.error());
-    if (applied->size() == 0) co_return jobs::Completed{};
-    co_await tx.execute(finish_statement(ending),
-                        finish_params(facts.job.id, ending, facts.job.attempt));
-    co_await tx.commit();
-    const bool dead = std::holds_alternative<jobs::Failed>(ending);
-    metrics_.ended(facts.job.kind,
-                   dead ? jobs::Metrics::Ending::dead : jobs::Metrics::Ending::retry,
-                   facts.job.attempt);
-    co_return jobs::Completed{};
+    for (const RowDeletion row : {RowDeletion::mark, RowDeletion::none}) {
+        pg::Transaction tx = co_await directory_.begin(pool_);
+        const auto applied = co_await directory_.apply_job(tx, facts.job.id, row);
+        if (!applied) continue;
+        if (applied->size() == 0) co_return true;  // another worker's by now
+        co_await tx.execute(finish_statement(ending),
+                            finish_params(facts.job.id, ending, facts.job.attempt));
+        if (!co_await tx.try_commit()) continue;
+        tell(facts, ending);
+        co_return true;
+    }
+    co_return false;
+}
+
+// Clerk cannot be asked now. Without a key it never can: what settles the conflict is a later event
+// about the other user, and those come for more than a day.
+jobs::Outcome SingleJob::wait(const JobFacts& facts, std::string reason) {
+    jobs::Retry retry{.reason = std::move(reason), .delay = std::nullopt, .burns_attempt = false};
+    if (clerk_) return retry;
+    jobs::RetryPolicy patient = retry_;
+    patient.outage_max = std::max<std::chrono::milliseconds>(patient.outage_max, other_event_max);
+    return jobs::resolve(std::move(retry), facts.job, patient, random_);
 }
 
 // What the server said no to, as the end of this attempt; nothing where another round may
 // do. The error: undecided.
-SingleJob::Step SingleJob::refused(const pg::SqlError& error) {
-    switch (judge(error)) {
+Task<SingleJob::Step> SingleJob::refused(Attempt& attempt, pg::SqlError error) {
+    const Refusal refusal = judge(error);
+    const bool lasting = refusal == Refusal::for_ever || refusal == Refusal::for_now;
+    if (lasting && co_await forget(attempt.facts, error)) co_return jobs::Completed{};
+    switch (refusal) {
         case Refusal::again:
-            return Ending();
+            attempt.refusal = std::move(error);
+            co_return Ending();
         case Refusal::for_ever:
-            return jobs::Failed{reason_of(error)};
+            co_return jobs::Failed{reason_of(error)};
         case Refusal::for_now:
-            return jobs::Retry{.reason = reason_of(error), .delay = std::nullopt};
+            co_return jobs::Retry{.reason = reason_of(error), .delay = std::nullopt};
         case Refusal::undecided:
-            return std::unexpected(error);
+            co_return std::unexpected(std::move(error));
         case Refusal::server:
             break;
     }
@@ -211,11 +251,17 @@ SingleJob::Step SingleJob::refused(const pg::SqlError& error) {
 }
 
 Task<> SingleJob::end(const JobFacts& facts, jobs::Outcome outcome) {
-    outcome = jobs::resolve(std::move(outcome), facts.job, retry_, random_);
-    const bool dead = std::holds_alternative<jobs::Failed>(outcome);
+    const auto* retry = std::get_if<jobs::Retry>(&outcome);
+    if (retry != nullptr && !retry->delay) {
+        outcome = jobs::resolve(std::move(outcome), facts.job, retry_, random_);
+    }
     const pg::Rows done = co_await pool_.execute(
         finish_statement(outcome), finish_params(facts.job.id, outcome, facts.job.attempt));
-    if (done.affected() == 0) co_return;
+    if (done.affected() > 0) tell(facts, outcome);
+}
+
+void SingleJob::tell(const JobFacts& facts, const jobs::Outcome& outcome) {
+    const bool dead = std::holds_alternative<jobs::Failed>(outcome);
     metrics_.ended(facts.job.kind,
                    dead ? jobs::Metrics::Ending::dead : jobs::Metrics::Ending::retry,
                    facts.job.attempt);

@@ -20,6 +20,12 @@ CROSS JOIN LATERAL (
 ) told
 WHERE j.id = $1::uuid AND j.status = 'PENDING'
 
+-- name: set_aside
+-- It is handled on its own; by another process when this one is gone by then.
+UPDATE public.job_queue j
+SET run_at = now() + interval '30 seconds', updated_at = now()
+WHERE j.id = $1::uuid AND j.status = 'PENDING' AND j.run_at <= now()
+
 -- name: put_off
 -- Another try later. The fence counts the tries, those that burn no attempt too. A job that this
 -- transaction has just completed may be put off after all.

@@ -188,7 +188,8 @@ TEST_F(ApplyUserTest, AnIdThatAnotherUsersRowHasByNowIsReplaced) {
 TEST_F(ApplyUserTest, TwoInstancesShareTheWorkAndLoseNothing) {
     config.batch = 16;
     make();
-    ApplyUser other(pool, *directory, &clerk, retry, {.batch = 16, .lanes = 2}, job_metrics);
+    ApplyUser other(io.get_executor(), pool, *directory, &clerk, retry, {.batch = 16, .lanes = 2},
+                    job_metrics);
     sql("INSERT INTO job_queue (job_type, payload, subject, version) "
         "SELECT 'USER_UPDATED', jsonb_build_object('clerk_id', 'user_' || n % 700, 'name', n), "
         "'user_' || n % 700, n FROM generate_series(1, 2000) n");

@@ -9,6 +9,7 @@
 #include "sync/apply_user.hpp"
 #include "sync/refresh.hpp"
 
+#include <boost/asio/redirect_error.hpp>
 #include <map>
 #include <optional>
 #include <string>
@@ -21,6 +22,10 @@ public:
     Task<Result<std::optional<clerk::User>>> get_user(std::string_view id) override {
         ++asked[std::string(id)];
         if (hook) hook(std::string(id));
+        if (patience != nullptr) {
+            boost::system::error_code ignored;
+            co_await patience->async_wait(asio::redirect_error(use_task, ignored));
+        }
         if (throws) throw Unavailable("no route to Clerk");
         if (away) co_return fail(ErrorCode::unavailable, "503");
         const auto found = users.find(std::string(id));
@@ -56,6 +61,7 @@ public:
     std::map<std::string, clerk::User> users;
     std::map<std::string, int> asked;
     std::function<void(const std::string& id)> hook;
+    SteadyTimer* patience = nullptr;  // answers when this one ends
     bool away = false;
     bool throws = false;
 };
@@ -71,19 +77,22 @@ protected:
     void make(bool with_clerk = true) {
         config.can_ask = with_clerk;
         open();
-        apply = std::make_unique<ApplyUser>(pool, *directory, with_clerk ? &clerk : nullptr, retry,
-                                            ApplyConfig{.batch = config.batch, .lanes = 2},
-                                            job_metrics);
+        apply = std::make_unique<ApplyUser>(
+            io.get_executor(), pool, *directory, with_clerk ? &clerk : nullptr, retry,
+            ApplyConfig{.batch = config.batch, .lanes = 2}, job_metrics);
         apply->observe([this](std::string_view kind, std::string_view id, auto outcome) {
             changes.push_back(fmt::format("{} {} {}", kind, id, to_string(outcome)));
         });
         refresh = std::make_unique<Refresh>(pool, *directory, clerk);
     }
 
-    // Passes until nothing is due; how many jobs that was.
+    // Passes until nothing is due and nobody asks Clerk; how many jobs that was.
     int work() {
         int total = 0;
-        for (int done = 1; done > 0; total += done) done = run(apply->run_once());
+        for (int done = 1; done > 0; total += done) {
+            done = run(apply->run_once());
+            if (!run(apply->asked(test::deadline))) throw std::runtime_error("still asking");
+        }
         return total;
     }
     // Makes every job that waits for another try due now.

@@ -144,6 +144,53 @@ TEST_F(SyncRefusal, ATableThatTakesNothingHoldsEverythingAndSaysSo) {
     }
 }
 
+TEST_F(SyncRefusal, ADeletionThatTheRowCannotFollowIsKnownAllTheSame) {
+    retry.attempts_max = 2;
+    make();
+    tell({.clerk_id = "user_x", .version = 1000, .email = "x@example.com"});
+    sql("ALTER TABLE users ALTER COLUMN email SET NOT NULL");
+    const std::string bad = enqueue({.clerk_id = "user_x", .version = 2000, .deletion = true});
+    const std::string known =
+        "SELECT deleted_at IS NOT NULL FROM rollcall.ledger WHERE clerk_id = 'user_x'";
+    work();
+    EXPECT_THAT(job_state(bad), StartsWith("PENDING 1 The database refuses this change: "));
+    EXPECT_THAT(job_state(bad), HasSubstr("(23502)"));
+    EXPECT_EQ(row("user_x"), "Ann|x@example.com|user|deleted");
+    EXPECT_EQ(sql(known), "t");
+    pass_time();
+    work();
+    EXPECT_THAT(job_state(bad), StartsWith("FAILED 2 "));
+    EXPECT_EQ(row("user_x"), "Ann|x@example.com|user|deleted");
+
+    sql("ALTER TABLE users ALTER COLUMN email DROP NOT NULL");
+    sql(fmt::format("SELECT rollcall.retry_job('{}')", bad));
+    pass_time();
+    work();
+    EXPECT_EQ(row("user_x"), "Ann|-|user|deleted");
+}
+
+TEST_F(SyncRefusal, ARowThatTakesNoMarkEitherIsDeletedInTheLedger) {
+    tell({.clerk_id = "user_x", .version = 1000, .email = "x@example.com"});
+    trigger("RAISE EXCEPTION 'this one stays'");
+    const std::string bad = enqueue({.clerk_id = "user_x", .version = 2000, .deletion = true});
+    work();
+    EXPECT_THAT(job_state(bad), StartsWith("PENDING 1 The database refuses this change: "));
+    EXPECT_EQ(row("user_x"), "Ann|x@example.com|user|alive");
+    EXPECT_EQ(sql("SELECT deleted_at IS NOT NULL FROM rollcall.ledger"), "t");
+}
+
+TEST_F(SyncRefusal, AUniqueConstraintOfTheApplicationsIsNamed) {
+    sql("ALTER TABLE users ADD CONSTRAINT one_name UNIQUE (name)");
+    tell({.clerk_id = "user_a", .name = "Ann"});
+    const std::string bad = enqueue({.clerk_id = "user_b", .name = "Ann"});
+    enqueue({.clerk_id = "user_c", .name = "Cid"});
+    work();
+    EXPECT_THAT(job_state(bad), StartsWith("PENDING 1 The database refuses this change: "));
+    EXPECT_THAT(job_state(bad), HasSubstr("one_name"));
+    EXPECT_THAT(job_state(bad), HasSubstr("(23505)"));
+    EXPECT_EQ(row("user_c"), "Cid|-|user|alive");
+}
+
 TEST_F(SyncRefusal, TimesWithoutEndHoldUpNobody) {
     for (const char* at : {"infinity", "-infinity"}) {
         const std::string strange =
