@@ -1,5 +1,6 @@
 #include "jobs/queue_admin.hpp"
 
+#include "jobs/job.hpp"
 #include "jobs/reason.hpp"
 #include "jobs/sql.hpp"
 
@@ -65,6 +66,12 @@ std::unexpected<Error> not_found(std::string_view id) {
 std::unexpected<Error> refusal(const pg::SqlError& error, std::string_view what) {
     if (error.data_error()) return fail(ErrorCode::invalid_input, std::string(what));
     return fail(ErrorCode::internal, reason_of(error));
+}
+
+// An event that could not be read has no user, so no worker can do anything with its job.
+bool kept_for_review(const JobSummary& job) {
+    const bool of_event = is_own(job.kind) && !job.event_id.empty();
+    return of_event && job.status == "FAILED" && job.subject.empty();
 }
 
 }  // namespace
@@ -178,6 +185,14 @@ Task<Result<void>> QueueAdmin::change(const pg::Statement& statement, std::strin
 }
 
 Task<Result<void>> QueueAdmin::retry(std::string_view id) {
+    const auto job = co_await show(id);
+    if (job && kept_for_review(job->summary)) {
+        co_return fail(ErrorCode::conflict,
+                       "it was kept for review: " + job->summary.error +
+                           "; a retry would end the same. Once that is mended send message " +
+                           job->summary.event_id +
+                           " again from Clerk's dashboard, Webhooks: it is read anew");
+    }
     co_return co_await change(sql::retry_by_hand, id, "retried");
 }
 

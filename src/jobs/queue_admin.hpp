@@ -104,7 +104,8 @@ public:
     Task<Result<JobPage>> list(JobFilter filter);
     // `not_found` for an unknown id, `invalid_input` for one that is no uuid; so do the next two.
     Task<Result<JobDetails>> show(std::string_view id);
-    // `conflict` when its state does not allow it, with a message that says why.
+    // `conflict` when its state does not allow it, with a message that says why. An event that is
+    // kept for review is not retried: only a new delivery of it is read again.
     Task<Result<void>> retry(std::string_view id);
     Task<Result<void>> cancel(std::string_view id);
     Task<std::int64_t> retry_failed(std::optional<std::string> kind);

@@ -147,6 +147,25 @@ TEST_F(AdminTest, UnknownAndMalformedIdsAreToldApart) {
     EXPECT_EQ(run(admin.retry("7")).error().code, ErrorCode::invalid_input);
 }
 
+TEST_F(AdminTest, AnEventKeptForReviewIsNotRetried) {
+    for (const char* kind : {"UNKNOWN_EVENT", "USER_UPDATED"}) {
+        const auto id = made("FAILED", "1 minute", kind);
+        sql(fmt::format("UPDATE job_queue SET subject = NULL, event_id = 'msg_{0}', "
+                        "original_event = '{{}}', error = 'Unusable event: it has no type' "
+                        "WHERE id = '{1}'",
+                        kind, id));
+        const auto refused = run(admin.retry(id));
+        ASSERT_FALSE(refused) << kind;
+        EXPECT_EQ(refused.error().code, ErrorCode::conflict);
+        EXPECT_THAT(refused.error().message, testing::HasSubstr("it has no type"));
+        EXPECT_THAT(refused.error().message, testing::HasSubstr(std::string("msg_") + kind));
+        EXPECT_EQ(status(id), "FAILED");
+        sql(fmt::format("UPDATE job_queue SET subject = 'user_a' WHERE id = '{}'", id));
+        if (std::string_view(kind) == "USER_UPDATED") EXPECT_TRUE(run(admin.retry(id)));
+        sql(fmt::format("DELETE FROM job_queue WHERE id = '{}'", id));
+    }
+}
+
 TEST_F(AdminTest, OnlyLegalTransitions) {
     // Where the function took a job in `state`; "no" when it refused and left it there.
     const auto allowed = [&](const std::string& state, const std::string& function) {
