@@ -150,7 +150,8 @@ TEST_F(AdminTest, UnknownAndMalformedIdsAreToldApart) {
 TEST_F(AdminTest, AnEventKeptForReviewIsNotRetried) {
     for (const char* kind : {"UNKNOWN_EVENT", "USER_UPDATED"}) {
         const auto id = made("FAILED", "1 minute", kind);
-        sql(fmt::format("UPDATE job_queue SET subject = NULL, event_id = 'msg_{0}', "
+        sql(
+            fmt::format("UPDATE job_queue SET subject = NULL, event_id = 'msg_{0}', "
                         "original_event = '{{}}', error = 'Unusable event: it has no type' "
                         "WHERE id = '{1}'",
                         kind, id));
