@@ -223,7 +223,7 @@ TEST_F(DirectoryApply, JobsOfApplicationsNeedOnlyAPayload) {
                               "user_role": "boss"}'))");
     drain();
     EXPECT_EQ(row("user_sql"), "Sue|s@example.com|user|alive");
-    EXPECT_EQ(sql("SELECT l.version = (extract(epoch FROM j.created_at) * 1000)::bigint "
+    EXPECT_EQ(sql("SELECT l.version = floor(extract(epoch FROM j.created_at) * 1000) "
                   "FROM rollcall.ledger l, job_queue j"),
               "t");
 }
