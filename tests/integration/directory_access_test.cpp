@@ -46,6 +46,7 @@ protected:
 
 std::vector<std::string> whats(const UsersTablePlan& plan) {
     std::vector<std::string> out;
+    out.reserve(plan.steps.size());
     for (const auto& step : plan.steps) out.push_back(step.what);
     return out;
 }
