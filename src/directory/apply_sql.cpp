@@ -361,6 +361,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     compared["as_known"] = fill(part(sql::as_known), values);
     compared["in_span"] = part(sql::in_span);
     out.compare = fill(trimmed(sql::compare.text), compared);
+    out.balanced = fill(trimmed(sql::balanced.text), values);
     out.strangers = fill(trimmed(sql::strangers.text), values);
     return out;
 }

@@ -30,6 +30,7 @@ struct ApplySql {
     std::string renew_user_id;
     std::string ask_again;
     std::string compare;
+    std::string balanced;
     std::string strangers;
 };
 

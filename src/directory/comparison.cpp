@@ -143,6 +143,11 @@ Task<Strangers> Comparison::strangers(pg::Pool& pool, std::string_view after_row
     co_return out;
 }
 
+Task<bool> Comparison::balanced(pg::Pool& pool) const {
+    const pg::Rows rows = co_await pool.execute({"directory_balanced", texts_.balanced});
+    co_return rows.boolean(0, 0);
+}
+
 Task<std::int64_t> Comparison::active(pg::Pool& pool) const {
     const pg::Rows rows = co_await pool.execute(sql::active);
     co_return rows.bigint(0, 0);

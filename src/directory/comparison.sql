@@ -92,5 +92,11 @@ WHERE c.living AND c.clerk_id IS NOT NULL
 UNION ALL
 (SELECT c.id, NULL FROM chunk c ORDER BY c.id DESC LIMIT 1)
 
+-- name: balanced
+-- Whether there are as many living rows with a Clerk id as living users in the ledger.
+SELECT (SELECT count(*) FROM {{users}} u
+        WHERE {{living}} AND nullif(u.{{clerk_id}}::text, 'NULL') IS NOT NULL)
+    = (SELECT count(*) FROM rollcall.ledger l WHERE l.deleted_at IS NULL) AS balanced
+
 -- name: active
 SELECT count(*) FROM rollcall.ledger l WHERE l.deleted_at IS NULL

@@ -80,6 +80,7 @@ std::vector<Directory::Text> list(const ApplySql& texts) {
         {"renew_user_id", texts.renew_user_id},
         {"ask_again", texts.ask_again},
         {"compare", texts.compare},
+        {"balanced", texts.balanced},
         {"strangers", texts.strangers},
     };
 }

@@ -168,12 +168,14 @@ TEST_F(DirectoryCompare, ManyAbsencesComeInPortions) {
 
 TEST_F(DirectoryCompare, StrangersAndTheUnplacedAreFound) {
     apply({listed("user_a", 10)});
+    EXPECT_TRUE(run(directory->comparison().balanced(pool)));
     tell({.clerk_id = "user_b", .version = 10});  // without a time of creation
     tell({.clerk_id = "user_c", .version = 10});
     tell({.clerk_id = "user_c", .version = 11, .deletion = true});
     sql("UPDATE users SET deleted_at = NULL WHERE clerk_id = 'user_c'");  // by hand
     sql("INSERT INTO users (clerk_id, deleted_at, \"updatedAt\") VALUES ('user_d', NULL, now()), "
         "(NULL, NULL, now()), ('NULL', NULL, now()), ('user_e', now(), now())");
+    EXPECT_FALSE(run(directory->comparison().balanced(pool)));
     EXPECT_THAT(run(directory->comparison().unplaced(pool, "")), ElementsAre("user_b"));
     EXPECT_THAT(run(directory->comparison().unplaced(pool, "user_b")), IsEmpty());
     const Strangers found = run(directory->comparison().strangers(pool, ""));

@@ -1,0 +1,59 @@
+#include "sync/metrics.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace rollcall::sync {
+namespace {
+
+using testing::HasSubstr;
+using testing::Not;
+
+const SystemTime noon(std::chrono::milliseconds(1'800'000'000'500));
+
+TEST(RunMetrics, EverythingIsThereFromTheStart) {
+    MetricsRegistry registry;
+    const RunMetrics metrics(registry);
+    const std::string page = registry.render();
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_runs_total{result=\"failed\",trigger=\"cron\"} 0"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_users_total{change=\"restored\"} 0"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_drift_users{kind=\"extra\"} 0"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_last_success_timestamp_seconds 0"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_deletes_blocked_total 0"));
+}
+
+TEST(RunMetrics, ACompletePassTellsTheDriftItFound) {
+    MetricsRegistry registry;
+    RunMetrics metrics(registry);
+    RunSummary summary;
+    summary.mode = RunMode::full;
+    summary.status = RunStatus::completed;
+    summary.created = 3;
+    summary.held_deletes = 12;
+    summary.found = {.missing = 3, .stale = 0, .extra = 12};
+    metrics.ended(summary, RunTrigger::schedule, noon);
+    const std::string page = registry.render();
+    EXPECT_THAT(page,
+                HasSubstr("rollcall_sync_runs_total{result=\"completed\",trigger=\"schedule\"} 1"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_users_total{change=\"created\"} 3"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_drift_users{kind=\"extra\"} 12"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_deletes_blocked_total 1"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_last_success_timestamp_seconds 1800000000.5"));
+}
+
+TEST(RunMetrics, AFailedRunIsNoSuccess) {
+    MetricsRegistry registry;
+    RunMetrics metrics(registry);
+    RunSummary summary;
+    summary.mode = RunMode::full;
+    summary.status = RunStatus::failed;
+    summary.found.missing = 5;
+    metrics.ended(summary, RunTrigger::cli, noon);
+    const std::string page = registry.render();
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_last_success_timestamp_seconds 0"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_drift_users{kind=\"missing\"} 0"));
+    EXPECT_THAT(page, HasSubstr("rollcall_sync_runs_total{result=\"failed\",trigger=\"cli\"} 1"));
+}
+
+}  // namespace
+}  // namespace rollcall::sync

@@ -1,0 +1,81 @@
+#include "sync/schedule.hpp"
+
+#include <gtest/gtest.h>
+#include <chrono>
+
+namespace rollcall::sync {
+namespace {
+
+using namespace std::chrono_literals;
+
+const SystemTime noon(std::chrono::milliseconds(1'800'000'000'000));
+
+// As after a complete pass an hour ago and an incremental one two minutes ago.
+SyncState settled() {
+    SyncState out;
+    out.now = noon;
+    out.watermark_ms = 1;
+    out.full_completed_at = noon - 1h;
+    out.last_started_at = noon - 2min;
+    out.last_completed_at = noon - 2min;
+    return out;
+}
+
+NextRun next(const SyncState& state, double chance = 0.5) {
+    return next_run(state, {}, chance);
+}
+
+TEST(Schedule, TheFirstIsComplete) {
+    SyncState state;
+    state.now = noon;
+    EXPECT_EQ(next(state).wait, 0ms);
+    EXPECT_EQ(next(state).mode, RunMode::full);
+    EXPECT_EQ(next(state).trigger, RunTrigger::start);
+}
+
+TEST(Schedule, ThenEveryIntervalAnIncrementalOne) {
+    EXPECT_EQ(next(settled()).wait, 3min);
+    EXPECT_EQ(next(settled()).mode, RunMode::incremental);
+    EXPECT_EQ(next(settled(), 0.0).wait, 2min + 30s);
+    EXPECT_EQ(next(settled(), 0.999'999).wait / 1s, 209);
+    SyncState state = settled();
+    state.last_started_at = noon - 10min;
+    EXPECT_EQ(next(state).wait, 0ms);
+}
+
+TEST(Schedule, ACompleteOneAfterItsOwnInterval) {
+    SyncState state = settled();
+    state.full_completed_at = noon - 24h;
+    EXPECT_EQ(next(state).wait, 0ms);
+    EXPECT_EQ(next(state).mode, RunMode::full);
+    EXPECT_EQ(next(state).trigger, RunTrigger::schedule);
+    state.full_completed_at = noon - 24h + 1min;
+    EXPECT_EQ(next(state).wait, 1min);
+    EXPECT_EQ(next(state).mode, RunMode::full);
+}
+
+TEST(Schedule, WhatFailedIsRepeatedMoreAndMoreSeldom) {
+    SyncState state = settled();
+    state.last_started_at = noon;
+    const auto wait = [&](int failures) {
+        state.failures_in_a_row = failures;
+        return next(state).wait;
+    };
+    EXPECT_EQ(wait(1), 5min);
+    EXPECT_EQ(wait(2), 10min);
+    EXPECT_EQ(wait(4), 40min);
+    EXPECT_EQ(wait(1000), 40min);
+    state.full_completed_at.reset();  // the first complete pass, too
+    EXPECT_EQ(wait(1), 5min);
+    EXPECT_EQ(next(state).mode, RunMode::full);
+}
+
+TEST(Schedule, AClockThatWasSetBackOnlyWaitsAnInterval) {
+    SyncState state = settled();
+    state.now = noon - 2h;
+    EXPECT_EQ(next(state).wait, 5min);
+    EXPECT_EQ(next(state).mode, RunMode::incremental);
+}
+
+}  // namespace
+}  // namespace rollcall::sync
