@@ -128,16 +128,55 @@ bool folds(std::string_view key, std::string_view quoted, std::string_view plain
     return false;
 }
 
-EmailKey email_key(const Catalog& catalog, const std::string& email) {
+EmailKey key_over_email(std::string_view key, const std::string& email) {
     const std::string quoted = quote_identifier(email);
+    if (key == email || key == quoted) return EmailKey::exact;
+    return folds(key, quoted, email) ? EmailKey::folded : EmailKey::none;
+}
+
+// Whether an index of that predicate holds every address that rollcall writes: those of users that
+// are not deleted.
+bool holds_all_addresses(std::string predicate, const ColumnMap& columns) {
+    std::erase_if(predicate, [](char c) { return c == '(' || c == ')'; });
+    std::string_view rest = predicate;
+    while (!rest.empty()) {
+        const std::size_t end = std::min(rest.find(" AND "), rest.size());
+        const std::string_view term = rest.substr(0, end);
+        if (term != quote_identifier(columns.email) + " IS NOT NULL" &&
+            term != columns.email + " IS NOT NULL" &&
+            term != quote_identifier(columns.deleted_at) + " IS NULL" &&
+            term != columns.deleted_at + " IS NULL") {
+            return false;
+        }
+        rest.remove_prefix(std::min(end + 5, rest.size()));
+    }
+    return true;
+}
+
+EmailKey email_key(const Catalog& catalog, const ColumnMap& columns) {
     EmailKey found = EmailKey::none;
     for (const CatalogIndex& index : catalog.indexes) {
         if (!index.unique || index.keys.size() != 1) continue;
-        const std::string& key = index.keys.front();
-        if (key == email || key == quoted) return EmailKey::exact;
-        if (folds(key, quoted, email)) found = EmailKey::folded;
+        if (!holds_all_addresses(index.predicate, columns)) continue;
+        const EmailKey key = key_over_email(index.keys.front(), columns.email);
+        if (key == EmailKey::exact) return key;
+        if (key == EmailKey::folded) found = key;
     }
     return found;
+}
+
+// Of a table where nothing makes every address unique.
+std::string shared_addresses(const Catalog& catalog, const std::string& email) {
+    for (const CatalogIndex& index : catalog.indexes) {
+        const bool over_email = std::ranges::any_of(index.keys, [&](const std::string& key) {
+            return key_over_email(key, email) != EmailKey::none;
+        });
+        if (!index.unique || !over_email) continue;
+        return "unique index " + index.name + " of column " + email +
+               " is of some rows only, or of other columns too: two rows may hold the same "
+               "address, and what the index refuses ends as FAILED";
+    }
+    return "column " + email + " has no unique index: two rows may hold the same address";
 }
 
 Result<void> check_relation(const Catalog& catalog, const ColumnMap& columns) {
@@ -175,14 +214,16 @@ void add_notes(TableShape& shape, const Catalog& catalog, const ColumnMap& colum
                                   "unless a trigger fills it");
         }
         if (column.not_null && (column.name == columns.email || column.name == columns.name)) {
-            shape.notes.push_back("column " + column.name +
-                                  " is NOT NULL: a user without one, and the deletion of any "
-                                  "user that empties it, fail");
+            shape.notes.push_back(
+                "column " + column.name + " is NOT NULL: a user without one fails" +
+                (column.name == columns.email ? ", and one who is deleted or has another keeps it"
+                                              : "") +
+                "; ALTER TABLE " + shape.table + " ALTER COLUMN " + quote_identifier(column.name) +
+                " DROP NOT NULL");
         }
     }
     if (shape.email && shape.email_key == EmailKey::none) {
-        shape.notes.push_back("column " + columns.email +
-                              " has no unique index: two rows may hold the same address");
+        shape.notes.push_back(shared_addresses(catalog, columns.email));
     }
 }
 
@@ -264,7 +305,7 @@ Result<TableShape> shape_of(const Catalog& catalog, const ColumnMap& columns, bo
                                               columns.deleted_at + ": run `rollcall migrate`"));
         }
     }
-    if (shape.email) shape.email_key = email_key(catalog, columns.email);
+    if (shape.email) shape.email_key = email_key(catalog, columns);
     if (auto key = clerk_id_key(catalog, columns)) {
         shape.clerk_id_predicate = std::move(*key);
     } else if (!before_migrate) {
