@@ -314,6 +314,11 @@ Task<int> Service::Parts::open_directory() {
         worker.handle(std::string(jobs::refresh_user),
                       [this](const jobs::Job& job) { return refresh->handle(job); });
     }
+    // Kept for a person: set going again it is what it was.
+    worker.handle(std::string(jobs::unknown_event),
+                  [](const jobs::Job& /*job*/) -> Task<jobs::Outcome> {
+                      co_return jobs::Failed{"no handler for this kind of job"};
+                  });
     log::info("directory_open", {{"table", config.users.table}});
     start_workers();
     co_return 0;

@@ -59,13 +59,14 @@ WHERE j.event_id = ANY($1::text[])
 
 -- name: claim
 -- Leased work, of each priority from where this process stopped (base/claim_cursor.hpp): $4, $5 and
--- $6 are the positions, highest priority first.
+-- $6 are the positions, highest priority first; $7 the kinds that this process knows to handle.
 WITH due AS MATERIALIZED (
     SELECT head.id, greatest(head.run_at, 'epoch') AS due_at
     FROM unnest($4::integer[], $5::bigint[], $6::text[]) AS reached (priority, at_us, id)
     CROSS JOIN LATERAL (
         SELECT j.id, j.run_at FROM public.job_queue j
         WHERE j.status = 'PENDING' AND j.job_type = ANY (rollcall.leased_types())
+          AND j.job_type = ANY ($7::text[])
           AND j.priority = reached.priority AND j.run_at <= now()
           AND (j.run_at, j.id) > (coalesce(to_timestamp(reached.at_us / 1000000.0), '-infinity'),
                                   reached.id::uuid)

@@ -135,7 +135,8 @@ ClaimPosition position_of(const pg::Rows& rows, int row) {
 }
 
 pg::Params claim_params(std::string_view worker, int limit, std::chrono::milliseconds lease,
-                        const ClaimCursor& cursor, ClaimCursor::Reach reach) {
+                        std::span<const std::string_view> kinds, const ClaimCursor& cursor,
+                        ClaimCursor::Reach reach) {
     std::vector<ClaimPosition> reached;
     for (const int priority : cursor.priorities()) {
         reached.push_back(cursor.position(priority, reach));
@@ -151,6 +152,7 @@ pg::Params claim_params(std::string_view worker, int limit, std::chrono::millise
     pg::Params params;
     params.text(worker).integer(limit).bigint(lease.count());
     params.integer_array(priorities).bigint_array(times).text_array(ids);
+    params.text_array(std::vector<Text>(kinds.begin(), kinds.end()));
     return params;
 }
 
@@ -229,7 +231,8 @@ Task<Result<std::vector<std::size_t>>> JobQueue::resend(std::span<const NewJob* 
 }
 
 Task<std::vector<Job>> JobQueue::claim(std::string_view worker, int limit,
-                                       std::chrono::milliseconds lease) {
+                                       std::chrono::milliseconds lease,
+                                       std::span<const std::string_view> kinds) {
     ensure(limit > 0 && lease.count() > 0, "claim: limit and lease above 0");
     ClaimPass pass(cursor_);
     const auto begun = std::chrono::steady_clock::now();
@@ -237,7 +240,7 @@ Task<std::vector<Job>> JobQueue::claim(std::string_view worker, int limit,
         cursor_.add_priorities(priorities_of(co_await pool_.execute(sql::leased_priorities)));
     }
     const pg::Rows rows = co_await pool_.execute(
-        sql::claim, claim_params(worker, limit, lease, cursor_, pass.reach()));
+        sql::claim, claim_params(worker, limit, lease, kinds, cursor_, pass.reach()));
     const bool full = rows.size() == limit;
     std::vector<Job> jobs;
     jobs.reserve(static_cast<std::size_t>(rows.size()));

@@ -10,6 +10,7 @@
 #include "jobs/job.hpp"
 #include "pg/pool.hpp"
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <optional>
@@ -42,6 +43,9 @@ struct Enqueued {
     bool duplicate = false;  // it was there already; if it was FAILED it is PENDING again
 };
 
+// Those that are leased.
+inline constexpr std::array leased_kinds{refresh_user, unknown_event};
+
 class JobQueue {
 public:
     explicit JobQueue(pg::Pool& pool);  // must outlive the queue
@@ -51,12 +55,13 @@ public:
     // for the whole call; the caller splits.
     Task<Result<std::vector<Enqueued>>> enqueue(std::span<const NewJob> jobs);
 
-    // Leases up to `limit` due jobs to `worker`, by priority and then age. A lapsed lease makes the
-    // job due again, its attempt counted. Changes of users are never leased, and jobs that are not
-    // rollcall's are left alone. Each call goes on where the last one stopped; what became due
-    // behind that is found within about a second (ClaimCursor).
+    // Leases up to `limit` due jobs of these kinds to `worker`, by priority and then age. A lapsed
+    // lease makes the job due again, its attempt counted. Changes of users are never leased, and
+    // jobs that are not rollcall's are left alone. Each call goes on where the last one stopped;
+    // what became due behind that is found within about a second (ClaimCursor).
     Task<std::vector<Job>> claim(std::string_view worker, int limit,
-                                 std::chrono::milliseconds lease);
+                                 std::chrono::milliseconds lease,
+                                 std::span<const std::string_view> kinds = leased_kinds);
 
     // Prolongs the leases of jobs that this worker runs; returns the ids of those it has lost.
     Task<std::vector<std::string>> renew(std::span<const Job> jobs,

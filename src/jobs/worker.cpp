@@ -82,7 +82,9 @@ Task<int> Worker::State::claim() {
     const int room = config.capacity - static_cast<int>(running.size());
     if (room <= 0) co_return 0;
     const auto begun = Steady::now();
-    std::vector<Job> jobs = co_await queue.claim(config.name, room, config.lease);
+    std::vector<std::string_view> kinds;
+    for (const auto& [kind, handler] : handlers) kinds.push_back(kind);
+    std::vector<Job> jobs = co_await queue.claim(config.name, room, config.lease, kinds);
     metrics.claimed(queue_effects, Steady::now() - begun, static_cast<int>(jobs.size()));
     const int count = static_cast<int>(jobs.size());
     for (Job& job : jobs) {
@@ -116,9 +118,7 @@ Task<> Worker::State::attempt(Job job) {
 // The worker's seam: what a handler throws ends here.
 Task<Outcome> Worker::State::handle(const Job& job) {
     const auto handler = handlers.find(job.kind);
-    if (handler == handlers.end()) {
-        co_return Failed{"no handler for this kind of job"};
-    }
+    ensure(handler != handlers.end(), "worker: claimed what nobody handles");
     Retry retry;
     try {
         co_return co_await handler->second(job);

@@ -45,7 +45,7 @@ public:
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
 
-    // Before start(). Jobs of a kind that has no handler are FAILED at once, with that reason.
+    // Before start(). Jobs of a kind that has no handler here are left to other processes.
     void handle(std::string kind, Handler handler);
 
     void start();

@@ -99,7 +99,8 @@ TEST_F(JobsTest, ALeasedClaimReadsItsIndex) {
     const auto plan = sql("PREPARE leased_claim AS " + std::string(sql::claim.text) +
                           "; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
                           "EXPLAIN (FORMAT JSON) EXECUTE leased_claim('w', 10, 1000, '{1}', "
-                          "'{NULL}', '{00000000-0000-0000-0000-000000000000}')");
+                          "'{NULL}', '{00000000-0000-0000-0000-000000000000}', "
+                          "'{REFRESH_USER}')");
     EXPECT_THAT(plan, HasSubstr("idx_job_queue_leased"));
     EXPECT_THAT(plan, testing::Not(HasSubstr("Seq Scan")));
 }

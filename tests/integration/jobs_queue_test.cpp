@@ -282,7 +282,8 @@ TEST_F(Claim, DoesNotWalkWhatAHeldSnapshotKeeps) {
     const auto pages = [&](const std::string& at_us, const std::string& id) {
         const auto plan = sql(fmt::format(
             "PREPARE claim_from AS {}; SET enable_seqscan = off; EXPLAIN (ANALYZE, BUFFERS, FORMAT "
-            "JSON) EXECUTE claim_from('w', 10, 1000, '{{1}}', ARRAY[{}], '{{{}}}')",
+            "JSON) EXECUTE claim_from('w', 10, 1000, '{{1}}', ARRAY[{}], '{{{}}}', "
+            "rollcall.leased_types())",
             sql::claim.text, at_us, id));
         constexpr std::string_view key = "\"Shared Hit Blocks\": ";  // first of the whole plan
         return std::stoi(plan.substr(plan.find(key) + key.size()));

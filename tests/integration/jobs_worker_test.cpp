@@ -98,15 +98,19 @@ TEST_F(WorkerTest, AThrownOutageBurnsNoAttemptAndAnythingElseDoes) {
     EXPECT_EQ(column(id, "history->1->>'error'"), "Clerk is away");
 }
 
-TEST_F(WorkerTest, KindsWithoutAHandlerFailAtOnce) {
+TEST_F(WorkerTest, KindsWithoutAHandlerAreLeftToOthers) {
+    const auto refresh = add("REFRESH_USER");
+    const auto unknown = add("UNKNOWN_EVENT");
+    {
+        Worker knows_nothing(io.get_executor(), queue, config(), metrics);
+        EXPECT_EQ(run(knows_nothing.run_due(seconds(10))), 0);
+    }
     Worker worker(io.get_executor(), queue, config(), metrics);
     worker.handle("REFRESH_USER", nothing_to_do);
-    const auto id = add("UNKNOWN_EVENT");
     worker.start();
-    ASSERT_TRUE(reaches(id, "FAILED"));
+    ASSERT_TRUE(reaches(refresh, "COMPLETED"));
     stop(worker);
-    EXPECT_EQ(column(id, "error"), "no handler for this kind of job");
-    EXPECT_EQ(column(id, "attempts"), "1");
+    EXPECT_EQ(column(unknown, "concat_ws('|', status, attempts, error)"), "PENDING|0");
 }
 
 TEST_F(WorkerTest, AResultThatIsNoJsonFails) {
