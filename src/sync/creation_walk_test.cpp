@@ -17,6 +17,7 @@ clerk::User user(const std::string& id, std::int64_t created_ms) {
 
 std::vector<std::string> ids(const std::vector<clerk::User>& users) {
     std::vector<std::string> out;
+    out.reserve(users.size());
     for (const clerk::User& one : users) out.push_back(one.id);
     return out;
 }

@@ -7,7 +7,6 @@ namespace rollcall::sync {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 const SystemTime noon(std::chrono::milliseconds(1'800'000'000'500));
 
