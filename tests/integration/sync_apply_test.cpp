@@ -1,6 +1,7 @@
 // The pass that works off users' changes: what it does when a batch is refused, when the row cannot
 // go, when nothing or a lot is due, and what it tells.
 #include "base/log.hpp"
+#include "jobs/work_loop.hpp"
 #include "sync_fixture.hpp"
 
 namespace rollcall::sync {
@@ -183,6 +184,12 @@ TEST_F(ApplyUserTest, AnIdThatAnotherUsersRowHasByNowIsReplaced) {
                   "WHERE u.id = l.user_id"),
               "2");
     EXPECT_EQ(sql("SELECT id FROM users WHERE clerk_id = 'user_live'"), id);
+}
+
+// The end-to-end test waits for it; this one does not depend on what the jitter draws.
+TEST_F(ApplyUserTest, AfterAnOutageWorkGoesOnWithinSeconds) {
+    EXPECT_LE(pg::DatabaseConfig{}.reconnect.max + jobs::WorkLoopConfig{}.backoff.max,
+              std::chrono::seconds(3));
 }
 
 TEST_F(ApplyUserTest, TwoInstancesShareTheWorkAndLoseNothing) {
