@@ -229,13 +229,11 @@ Task<> Reconciler::State::end(Run& run, const Pass& pass) {
         co_await runs.completed(summary, run.watermark_ms);
         co_return;
     }
-    const bool goes_on = resumable(summary, ranges);
-    if (goes_on) {
-        RunSummary last = summary;
-        last.status = RunStatus::running;
-        co_await runs.save(last, ranges);
+    if (resumable(summary, ranges)) {
+        co_await runs.save(summary, ranges);
+    } else {
+        co_await runs.finish(summary);
     }
-    co_await runs.finish(summary, goes_on);
 }
 
 Task<RunSummary> Reconciler::State::run(RunRequest request, Progress* progress) {

@@ -91,6 +91,12 @@ pg::Params range_params(std::int64_t run, const std::vector<Range>& ranges) {
     return params;
 }
 
+// Nothing is left to go on from, of `run` and those before it.
+void forget(std::vector<pg::Pool::Step>& steps, std::int64_t run) {
+    steps.push_back({&sql::forget_ranges, pg::Params().bigint(run)});
+    steps.push_back({&sql::forget_absences, pg::Params().bigint(run)});
+}
+
 std::string time_json(const std::optional<SystemTime>& time) {
     return time ? json_string(to_rfc3339(*time)) : "null";
 }
@@ -162,13 +168,10 @@ Task<> RunLedger::save(const RunSummary& so_far, const std::vector<Range>& range
     co_await pool_.execute_together(std::move(steps));
 }
 
-Task<> RunLedger::finish(const RunSummary& summary, bool resumable) {
+Task<> RunLedger::finish(const RunSummary& summary) {
     std::vector<pg::Pool::Step> steps;
     steps.push_back({&sql::save_run, save_params(summary)});
-    if (!resumable && summary.mode == RunMode::full) {
-        steps.push_back({&sql::forget_ranges, {}});
-        steps.push_back({&sql::forget_absences, {}});
-    }
+    if (summary.mode == RunMode::full) forget(steps, summary.run);
     co_await pool_.execute_together(std::move(steps));
 }
 
@@ -178,8 +181,7 @@ Task<> RunLedger::completed(const RunSummary& summary, std::int64_t watermark_ms
     steps.push_back({&sql::note_completed, pg::Params().bigint(watermark_ms).boolean(full)});
     steps.push_back({&sql::save_run, save_params(summary)});
     if (full) {
-        steps.push_back({&sql::forget_ranges, {}});
-        steps.push_back({&sql::forget_absences, {}});
+        forget(steps, summary.run);
         steps.push_back({&sql::prune_runs, {}});
     }
     co_await pool_.execute_together(std::move(steps));
@@ -230,8 +232,7 @@ Task<> RunLedger::begin_full(std::int64_t run, const CutShort& beginning) {
         steps.push_back({&sql::take_ranges, both});
         steps.push_back({&sql::take_absences, both});
     } else {
-        steps.push_back({&sql::forget_ranges, {}});
-        steps.push_back({&sql::forget_absences, {}});
+        forget(steps, run);
     }
     co_await pool_.execute_together(std::move(steps));
 }

@@ -69,11 +69,11 @@ public:
     Task<std::int64_t> begin(RunMode mode, RunTrigger trigger, std::string_view clerk_id = "");
     // Ends as failed what is still `running`: for whoever holds the lease, when nobody else is.
     Task<> bury_killed();
-    // The heartbeat: how far the run is, so that it can be gone on from.
+    // The heartbeat: how far the run is, so that it can be gone on from; with a status other than
+    // running its end, which the next complete pass goes on from.
     Task<> save(const RunSummary& so_far, const std::vector<Range>& ranges = {});
-    // The end of a run that did not complete. Of a complete pass that is not `resumable` nothing is
-    // left to go on from.
-    Task<> finish(const RunSummary& summary, bool resumable);
+    // The end of a run that did not complete and leaves nothing to go on from.
+    Task<> finish(const RunSummary& summary);
     // The end of one that did. The watermark never goes back.
     Task<> completed(const RunSummary& summary, std::int64_t watermark_ms);
 

@@ -118,11 +118,12 @@ SET until_ms = excluded.until_ms, reached_ms = excluded.reached_ms, seen = exclu
     done = excluded.done
 
 -- name: forget_ranges
--- Of all runs: no other complete pass is under way, and none will go on from these.
-DELETE FROM rollcall.sync_ranges
+-- Of run $1 and those before it: none will go on from these. A later run may be under way where
+-- this one has lost its lease.
+DELETE FROM rollcall.sync_ranges WHERE run_id <= $1::bigint
 
 -- name: forget_absences
-DELETE FROM rollcall.sync_absences
+DELETE FROM rollcall.sync_absences WHERE run_id <= $1::bigint
 
 -- name: note_completed
 UPDATE rollcall.sync_state s

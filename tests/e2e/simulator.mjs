@@ -1,7 +1,7 @@
 // The built binary's `rollcall sim` as a black box, and a receiver for what it delivers.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import readline from 'node:readline';
@@ -12,14 +12,17 @@ export const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '../..');
 
-// ROLLCALL_BINARY, else the newest kind of build that is there.
+// ROLLCALL_BINARY, else whichever build is the newest: never a stale one.
 export function binary() {
+  if (process.env.ROLLCALL_BINARY) return process.env.ROLLCALL_BINARY;
   const candidates = [
-    process.env.ROLLCALL_BINARY,
     path.join(root, 'build/dev/rollcall'),
     path.join(root, 'build/release/rollcall'),
-  ].filter(Boolean);
-  const found = candidates.find((candidate) => existsSync(candidate));
+  ];
+  const built = (candidate) => statSync(candidate).mtimeMs;
+  const [found] = candidates
+    .filter((candidate) => existsSync(candidate))
+    .sort((a, b) => built(b) - built(a));
   if (!found) throw new Error(`no rollcall binary: build it first (${candidates.join(', ')})`);
   return found;
 }

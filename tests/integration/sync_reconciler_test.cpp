@@ -222,6 +222,31 @@ TEST_F(SyncReconciler, GoesOnWhereAnotherWasKilled) {
     EXPECT_EQ(sql("SELECT count(*) FROM rollcall.sync_ranges"), "0");
 }
 
+// It lost its lease, and another process has begun since.
+TEST_F(SyncReconciler, ALateEndForgetsNothingOfALaterRun) {
+    fill(1);
+    RunLedger& runs = reconciler->runs();
+    for (const char* status : {"incomplete", "completed"}) {
+        SCOPED_TRACE(status);
+        RunSummary late{.mode = RunMode::full};
+        RunSummary later{.mode = RunMode::full};
+        for (RunSummary* one : {&late, &later}) {
+            one->run = run(runs.begin(RunMode::full, RunTrigger::schedule));
+            one->status = RunStatus::running;
+            run(runs.save(*one, {{.from_ms = 0}}));
+            sql(fmt::format("INSERT INTO rollcall.sync_absences VALUES ({}, 'user_a')", one->run));
+        }
+        late.status = *parse_run_status(status);
+        run(late.status == RunStatus::completed ? runs.completed(late, 1) : runs.finish(late));
+        for (const char* table : {"sync_ranges", "sync_absences"}) {
+            EXPECT_EQ(
+                sql(fmt::format("SELECT string_agg(run_id::text, ' ') FROM rollcall.{}", table)),
+                std::to_string(later.run));
+        }
+        run(runs.finish(later));
+    }
+}
+
 TEST_F(SyncReconciler, OneRunAtATime) {
     fill(100);
     ReconcilerConfig other = settings;
