@@ -1,6 +1,7 @@
 #include "base/json.hpp"
 
 #include <cstdint>
+#include <simdjson.h>
 
 namespace rollcall {
 namespace {
@@ -87,12 +88,7 @@ std::string json_string(std::string_view text) {
 }
 
 bool is_utf8(std::string_view text) {
-    for (std::size_t at = 0; at < text.size();) {
-        const std::size_t length = utf8_length(text, at);
-        if (length == 0) return false;
-        at += length;
-    }
-    return true;
+    return simdjson::validate_utf8(text.data(), text.size());
 }
 
 }  // namespace rollcall

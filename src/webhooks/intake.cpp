@@ -38,6 +38,9 @@ struct Waiter {
 using WaiterPtr = std::shared_ptr<Waiter>;
 using Batch = std::vector<WaiterPtr>;
 
+// Fewer events are not worth a commit of their own.
+constexpr std::size_t share_min = 16;
+
 std::unexpected<Error> unavailable(std::string message) {
     return fail(ErrorCode::unavailable, std::move(message));
 }
@@ -68,6 +71,7 @@ struct Intake::State : std::enable_shared_from_this<State> {
     prometheus::Histogram& batch_events;
     std::deque<WaiterPtr> waiting;
     std::size_t lanes_busy = 0;
+    std::size_t in_flight = 0;  // events in the lanes
     bool scheduled = false;
     bool stopping = false;
     Wakeup lane_ended;
@@ -94,6 +98,7 @@ void Intake::State::start_lanes() {
         const auto batch = std::make_shared<const Batch>(take());
         if (batch->empty()) return;
         ++lanes_busy;
+        in_flight += batch->size();
         asio::co_spawn(executor, run_lane(batch),
                        [self = shared_from_this(), batch](const std::exception_ptr& failure) {
                            self->lane_finished(*batch, failure);
@@ -101,9 +106,15 @@ void Intake::State::start_lanes() {
     }
 }
 
+// A lane's even share of what waits and what is under way: were one lane to take all that waits, the
+// others would find nothing until its answers have brought new requests, and the service and the
+// database would work in turn instead of at once.
 Batch Intake::State::take() {
+    const std::size_t all = waiting.size() + in_flight;
+    const std::size_t share = std::max((all + config.lanes - 1) / config.lanes, share_min);
+    const std::size_t most = std::min(share, config.batch_max);
     Batch batch;
-    while (batch.size() < config.batch_max && !waiting.empty()) {
+    while (batch.size() < most && !waiting.empty()) {
         if (!waiting.front()->gone) batch.push_back(std::move(waiting.front()));
         waiting.pop_front();
     }
@@ -160,6 +171,7 @@ void Intake::State::lane_finished(const Batch& batch, const std::exception_ptr& 
         if (!waiter->done()) waiter->finish(failure);
     }
     --lanes_busy;
+    in_flight -= batch.size();
     lane_ended.wake();
     if (!waiting.empty()) schedule();
 }

@@ -155,6 +155,25 @@ TEST_F(IntakeTest, RequestsOfOneTurnOfTheLoopGoTogether) {
     EXPECT_EQ(answers_.size(), 10U);
 }
 
+// So that the lanes work at once and not in turn.
+TEST_F(IntakeTest, LanesShareWhatIsThere) {
+    config_.lanes = 2;
+    store_.open = false;
+    for (int i = 0; i < 60; ++i) store("e" + std::to_string(i));
+    settle();
+    ASSERT_EQ(store_.batches.size(), 2U);
+    EXPECT_EQ(store_.batches[0].size(), 30U);
+    EXPECT_EQ(store_.batches[1].size(), 30U);
+    for (int i = 0; i < 50; ++i) store("f" + std::to_string(i));
+    store_.let_one_through();
+    settle();
+    ASSERT_EQ(store_.batches.size(), 3U);
+    EXPECT_EQ(store_.batches[2].size(), 40U);  // of the 80 that are not stored
+    store_.open_up();
+    run();
+    EXPECT_EQ(answers_.size(), 110U);
+}
+
 TEST_F(IntakeTest, BatchesAndLanesAreBounded) {
     config_.batch_max = 4;
     config_.lanes = 1;
