@@ -1,7 +1,7 @@
 #include "base/json.hpp"
 
-#include <cstdint>
 #include <simdjson.h>
+#include <cstdint>
 
 namespace rollcall {
 namespace {

@@ -118,13 +118,14 @@ Task<Answer<AppliedBatch>> Directory::State::apply_batch(pg::Pool& pool, const p
     const pg::Statement settled = settle();
     std::vector<pg::Pool::Step> steps;
     steps.push_back({&sql::settings, {}});
+    steps.push_back({&sql::flush_later, {}});
     steps.push_back({&apply, params});
     steps.push_back({&settled, {}});
     auto results = co_await pool.try_execute_together(std::move(steps));
     if (!results) co_return std::unexpected(std::move(results.error()));
     const pg::Rows& settings = results->front();
     const double now = settings.number(0, settings.column("now"));
-    co_return AppliedBatch(std::move((*results)[1]), now);
+    co_return AppliedBatch(std::move((*results)[2]), now);
 }
 
 Task<std::vector<std::string>> Directory::State::ids(pg::Pool& pool, const pg::Statement& statement,

@@ -10,6 +10,11 @@ SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true)
     set_config('plan_cache_mode', 'force_generic_plan', true),
     date_part('epoch', now()) AS now
 
+-- name: flush_later
+-- Before a batch of jobs, in its transaction: a batch that a crash of the server takes back is due
+-- again, so its commit need not wait for the disk. What was acknowledged was flushed as it came in.
+SELECT set_config('synchronous_commit', 'off', true)
+
 -- name: now
 SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
 

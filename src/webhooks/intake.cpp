@@ -106,9 +106,9 @@ void Intake::State::start_lanes() {
     }
 }
 
-// A lane's even share of what waits and what is under way: were one lane to take all that waits, the
-// others would find nothing until its answers have brought new requests, and the service and the
-// database would work in turn instead of at once.
+// A lane's even share of what waits and what is under way: were one lane to take all that waits,
+// the others would find nothing until its answers have brought new requests, and the service and
+// the database would work in turn instead of at once.
 Batch Intake::State::take() {
     const std::size_t all = waiting.size() + in_flight;
     const std::size_t share = std::max((all + config.lanes - 1) / config.lanes, share_min);
