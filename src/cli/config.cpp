@@ -40,6 +40,7 @@ public:
         read_webhooks();
         read_users();
         read_jobs();
+        read_sync();
         read_needs(needs);
         if (error_) return std::unexpected(*error_);
         return std::move(config_);
@@ -172,10 +173,6 @@ private:
         }
         config_.clerk.timeout = time("clerk.timeout", 100ms, 1min);
         config_.clerk.rate_limit = whole("clerk.rate_limit", 0, 10'000'000);
-        config_.clerk.rate_share = settings_.number("sync.rate_share");
-        if (!(config_.clerk.rate_share > 0 && config_.clerk.rate_share <= 1)) {
-            refuse("sync.rate_share", "must be above 0 and at most 1");
-        }
         config_.clerk.user_agent = fmt::format("rollcall/{}", version());
     }
 
@@ -201,6 +198,7 @@ private:
 
     void read_users();
     void read_jobs();
+    void read_sync();
 
     void read_needs(const Needs& needs) {
         const int lanes = static_cast<int>(config_.webhooks.lanes) + config_.work.lanes;
@@ -208,6 +206,9 @@ private:
             refuse("database.connections_max",
                    fmt::format("must be at least {}: webhooks.lanes, jobs.lanes and 2 more",
                                lanes + 2));
+        }
+        if (needs.clerk && config_.clerk.secret_key.empty()) {
+            refuse("clerk.secret_key", "is missing: set CLERK_SECRET_KEY");
         }
         if (!needs.serve) return;
         if (config_.roles.ingest && config_.webhook_secrets.empty()) {
@@ -269,6 +270,26 @@ void Reader::read_jobs() {
     chores.keep_cancelled = time("jobs.keep_cancelled", 1s, longest);
     chores.keep_personal_completed = time("jobs.blank_completed", 1s, longest);
     chores.keep_personal_failed = time("jobs.blank_failed", 1s, longest);
+}
+
+void Reader::read_sync() {
+    using namespace std::chrono_literals;
+    config_.clerk.rate_share = settings_.number("sync.rate_share");
+    if (!(config_.clerk.rate_share > 0 && config_.clerk.rate_share <= 1)) {
+        refuse("sync.rate_share", "must be above 0 and at most 1");
+    }
+    auto& sync = config_.sync;
+    sync.schedule.interval = time("sync.interval", 1s, 24h * 365);
+    sync.schedule.full_interval = time("sync.full_interval", 1s, 24h * 365);
+    if (sync.schedule.full_interval < sync.schedule.interval) {
+        refuse("sync.full_interval", "must not be shorter than sync.interval");
+    }
+    sync.workers = whole("sync.workers", 1, 64);
+    sync.guard.users = whole("sync.delete_guard_users", 0, 1'000'000'000);
+    sync.guard.ratio = settings_.number("sync.delete_guard_ratio");
+    if (!(sync.guard.ratio >= 0 && sync.guard.ratio <= 1)) {
+        refuse("sync.delete_guard_ratio", "must be between 0 and 1");
+    }
 }
 
 }  // namespace

@@ -13,6 +13,8 @@
 #include "jobs/chores.hpp"
 #include "jobs/retry_policy.hpp"
 #include "pg/pool.hpp"
+#include "sync/deletion_guard.hpp"
+#include "sync/schedule.hpp"
 #include "webhooks/config.hpp"
 
 #include <chrono>
@@ -40,6 +42,12 @@ struct WorkConfig {
     jobs::RetryPolicy retry;
 };
 
+struct SyncConfig {
+    sync::ScheduleConfig schedule;
+    int workers = 8;  // of a complete pass
+    sync::DeletionGuard guard;
+};
+
 struct Config {
     Mode mode = Mode::hybrid;
     Roles roles;
@@ -60,11 +68,13 @@ struct Config {
     directory::ColumnMap users;
     WorkConfig work;
     jobs::ChoresConfig chores;
+    SyncConfig sync;
 };
 
 // What a command cannot do without; a missing one is bad_configuration, naming it.
 struct Needs {
     bool database = false;
+    bool clerk = false;  // the secret key
     bool serve = false;  // what the mode asks for: webhook secret, secret key
 };
 

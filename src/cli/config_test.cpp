@@ -30,5 +30,36 @@ TEST(Config, ClerksQuotaIsOfTheKeyAndAShareOfIt) {
     EXPECT_FALSE(config_of({{"clerk.rate_limit", "-1"}}));
 }
 
+TEST(Config, PollingFollowsTheContractUnlessToldOtherwise) {
+    using namespace std::chrono_literals;
+    const auto config = config_of({});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->sync.schedule.interval, 5min);
+    EXPECT_EQ(config->sync.schedule.full_interval, 24h);
+    EXPECT_EQ(config->sync.workers, 8);
+    EXPECT_EQ(config->sync.guard.users, 10);
+    EXPECT_DOUBLE_EQ(config->sync.guard.ratio, 0.01);
+    for (const auto& [key, value] :
+         std::map<std::string, std::string>{{"sync.interval", "0s"},
+                                            {"sync.full_interval", "1m"},
+                                            {"sync.workers", "0"},
+                                            {"sync.delete_guard_users", "-1"},
+                                            {"sync.delete_guard_ratio", "1.5"}}) {
+        const auto refused = config_of({{key, value}});
+        ASSERT_FALSE(refused) << key;
+        EXPECT_THAT(refused.error().message, HasSubstr(key));
+    }
+}
+
+TEST(Config, WhoHasToAskClerkNeedsItsKey) {
+    const auto settings = Settings::load({.flags = {{"database.url", "postgresql://"}}});
+    ASSERT_TRUE(settings);
+    EXPECT_TRUE(make_config(*settings, {.database = true}));
+    const auto refused = make_config(*settings, {.database = true, .clerk = true});
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, ErrorCode::bad_configuration);
+    EXPECT_THAT(refused.error().message, HasSubstr("CLERK_SECRET_KEY"));
+}
+
 }  // namespace
 }  // namespace rollcall::cli
