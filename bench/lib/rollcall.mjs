@@ -8,7 +8,7 @@ import { Service, pause, runToEnd } from './process.mjs';
 
 const template = 'rollcall_migrated';
 
-function environment(cluster, database, more = {}) {
+export function environment(cluster, database, more = {}) {
   return {
     DATABASE_URL: cluster.url(database),
     CLERK_WEBHOOK_SECRET: secret,
