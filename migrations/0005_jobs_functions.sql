@@ -161,12 +161,27 @@ BEGIN
 END
 $$;
 
+-- Whether a job is an event that could not be read and is kept for a person: no worker can do
+-- anything with it, only a new delivery of it is read again.
+CREATE FUNCTION rollcall.kept_for_review(job public.job_queue)
+RETURNS boolean LANGUAGE sql IMMUTABLE SET search_path = '' AS $$
+    SELECT job.event_id IS NOT NULL
+       AND job.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED', 'UNKNOWN_EVENT')
+       AND coalesce(job.subject, job.payload ->> 'clerk_id') IS NULL
+$$;
+
 -- FAILED or CANCELLED -> PENDING, due now, with all its attempts. True when this call did it: false
--- for an unknown id, another state, and a job whose personal data was removed, which could only
--- write an empty user.
+-- for an unknown id, another state, an event kept for review (a notice says so), and a job whose
+-- personal data was removed, which could only write an empty user.
 CREATE FUNCTION rollcall.retry_job(job uuid)
 RETURNS boolean LANGUAGE plpgsql SET search_path = '' AS $$
 BEGIN
+    IF EXISTS (SELECT FROM public.job_queue j
+               WHERE j.id = job AND j.status = 'FAILED' AND rollcall.kept_for_review(j)) THEN
+        RAISE NOTICE 'job % is an event kept for review: it cannot be retried', job
+            USING HINT = 'Mend the cause, then send its message again from Clerk''s dashboard.';
+        RETURN false;
+    END IF;
     UPDATE public.job_queue j
     SET status = 'PENDING', attempts = 0, run_at = now(), updated_at = clock_timestamp(),
         processed_at = NULL, error = NULL, result = NULL, leased_by = NULL,
@@ -182,17 +197,26 @@ BEGIN
 END
 $$;
 
--- The same for all FAILED jobs of rollcall's, or those of one kind; returns how many.
+-- The same for all FAILED jobs of rollcall's, or those of one kind; returns how many. Events kept
+-- for review stay as they are; a notice says how many.
 CREATE FUNCTION rollcall.retry_failed(job_type text DEFAULT NULL)
 RETURNS bigint LANGUAGE plpgsql SET search_path = '' AS $$
 #variable_conflict use_column
 DECLARE
     retried bigint;
+    kept bigint;
 BEGIN
+    SELECT count(*) INTO kept FROM public.job_queue j
+    WHERE j.status = 'FAILED' AND rollcall.kept_for_review(j)
+      AND (j.job_type = retry_failed.job_type OR retry_failed.job_type IS NULL);
+    IF kept > 0 THEN
+        RAISE NOTICE '% events kept for review were left: they cannot be retried', kept
+            USING HINT = 'Mend the cause, then send their messages again from Clerk''s dashboard.';
+    END IF;
     -- Locked in the order of ids, so that two calls at once do not stand in each other's way.
     WITH failed AS MATERIALIZED (
         SELECT j.id FROM public.job_queue j
-        WHERE j.status = 'FAILED' AND j.blanked_at IS NULL
+        WHERE j.status = 'FAILED' AND j.blanked_at IS NULL AND NOT rollcall.kept_for_review(j)
           AND (j.job_type = retry_failed.job_type
                OR retry_failed.job_type IS NULL AND j.job_type = ANY (rollcall.own_types()))
         ORDER BY j.id
@@ -341,9 +365,9 @@ BEGIN
         SELECT p.oid FROM pg_catalog.pg_proc p
         WHERE p.pronamespace = 'rollcall'::regnamespace
           AND p.proname IN ('rfc3339', 'add_transition', 'recorded_history', 'with_retry_count',
-                            'payload_version', 'job_history', 'enqueue', 'retry_job',
-                            'retry_failed', 'cancel_job', 'queue_stats', 'queue_depth',
-                            'stuck_jobs')
+                            'payload_version', 'job_history', 'enqueue', 'kept_for_review',
+                            'retry_job', 'retry_failed', 'cancel_job', 'queue_stats',
+                            'queue_depth', 'stuck_jobs')
     LOOP
         EXECUTE format('REVOKE ALL ON FUNCTION %s FROM PUBLIC', what);
         FOR who IN SELECT rolname FROM pg_catalog.pg_roles

@@ -304,6 +304,11 @@ FROM rollcall.job_history($1::uuid) AS h
 -- name: state
 SELECT j.status, j.blanked_at IS NOT NULL AS blanked FROM public.job_queue j WHERE j.id = $1::uuid
 
+-- name: review
+-- Why a job cannot be retried but its message sent again; nothing for any other job.
+SELECT j.error, j.event_id FROM public.job_queue j
+WHERE j.id = $1::uuid AND j.status = 'FAILED' AND rollcall.kept_for_review(j)
+
 -- name: retry_by_hand
 SELECT rollcall.retry_job($1::uuid) AS done
 

@@ -68,12 +68,6 @@ std::unexpected<Error> refusal(const pg::SqlError& error, std::string_view what)
     return fail(ErrorCode::internal, reason_of(error));
 }
 
-// An event that could not be read has no user, so no worker can do anything with its job.
-bool kept_for_review(const JobSummary& job) {
-    const bool of_event = is_own(job.kind) && !job.event_id.empty();
-    return of_event && job.status == "FAILED" && job.subject.empty();
-}
-
 }  // namespace
 
 QueueAdmin::QueueAdmin(pg::Pool& pool) : pool_(pool) {}
@@ -185,15 +179,17 @@ Task<Result<void>> QueueAdmin::change(const pg::Statement& statement, std::strin
 }
 
 Task<Result<void>> QueueAdmin::retry(std::string_view id) {
-    const auto job = co_await show(id);
-    if (job && kept_for_review(job->summary)) {
-        co_return fail(ErrorCode::conflict,
-                       "it was kept for review: " + job->summary.error +
-                           "; a retry would end the same. Once that is mended send message " +
-                           job->summary.event_id +
-                           " again from Clerk's dashboard, Webhooks: it is read anew");
-    }
-    co_return co_await change(sql::retry_by_hand, id, "retried");
+    auto done = co_await change(sql::retry_by_hand, id, "retried");
+    if (done || done.error().code != ErrorCode::conflict) co_return done;
+    const pg::Rows review = co_await pool_.execute(sql::review, pg::Params().text(id));
+    if (review.empty()) co_return done;
+    co_return fail(ErrorCode::conflict,
+                   "it was kept for review: " + std::string(review.text(0, 0)) +
+                       "; a retry would end the same. Once that is mended "
+                       "send message " +
+                       std::string(review.text(0, 1)) +
+                       " again from Clerk's dashboard, Webhooks: it is read "
+                       "anew");
 }
 
 Task<Result<void>> QueueAdmin::cancel(std::string_view id) {

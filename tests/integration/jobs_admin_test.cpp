@@ -2,6 +2,7 @@
 
 #include "jobs/queue_admin.hpp"
 
+#include <libpq-fe.h>
 #include <set>
 
 namespace rollcall::jobs {
@@ -31,6 +32,21 @@ protected:
                         "VALUES ('{2}', '{0}', now() - interval '{1}', 'user_1') "
                         "RETURNING id",
                         state, age, kind));
+    }
+    // What the server says beside the answer.
+    [[nodiscard]] std::string notices(const std::string& text) const {
+        std::string said;
+        PGconn* connection = PQconnectdb(db.url().c_str());
+        PQsetNoticeReceiver(
+            connection,
+            [](void* to, const PGresult* notice) {
+                *static_cast<std::string*>(to) +=
+                    PQresultErrorField(notice, PG_DIAG_MESSAGE_PRIMARY);
+            },
+            &said);
+        PQclear(PQexec(connection, text.c_str()));
+        PQfinish(connection);
+        return said;
     }
 };
 
@@ -165,6 +181,35 @@ TEST_F(AdminTest, AnEventKeptForReviewIsNotRetried) {
         if (std::string_view(kind) == "USER_UPDATED") EXPECT_TRUE(run(admin.retry(id)));
         sql(fmt::format("DELETE FROM job_queue WHERE id = '{}'", id));
     }
+}
+
+TEST_F(AdminTest, EventsKeptForReviewAreNotSetGoingBySqlEither) {
+    auto kept = event("msg_1");
+    kept.failed = true;
+    kept.error = "Unusable event: it has no usable data.id";
+    kept.payload = R"({"clerk_id":null})";
+    kept.subject = std::nullopt;
+    auto unknown = kept;
+    unknown.id = uuid_v7(1, random);
+    unknown.event_id = "msg_2";
+    unknown.kind = unknown_event;
+    const auto stored = enqueue({kept, unknown});
+    for (const auto& job : stored) {
+        EXPECT_EQ(sql(fmt::format("SELECT rollcall.retry_job('{}')", job.id)), "f");
+    }
+    const auto failed = made("FAILED", "1 minute", "USER_CREATED");
+    EXPECT_EQ(sql("SELECT rollcall.retry_failed('UNKNOWN_EVENT')"), "0");
+    EXPECT_EQ(sql("SELECT rollcall.retry_failed()"), "1");
+    EXPECT_EQ(status(failed), "PENDING");
+    for (const auto& job : stored) {
+        EXPECT_EQ(column(job.id, "status || jsonb_array_length(history)"), "FAILED1");
+    }
+    // What is said of them.
+    EXPECT_EQ(notices(fmt::format("SELECT rollcall.retry_job('{}')", stored[0].id)),
+              "job " + stored[0].id + " is an event kept for review: it cannot be retried");
+    EXPECT_EQ(notices("SELECT rollcall.retry_failed()"),
+              "2 events kept for review were left: they cannot be retried");
+    EXPECT_EQ(notices("SELECT rollcall.retry_failed('REFRESH_USER')"), "");
 }
 
 TEST_F(AdminTest, OnlyLegalTransitions) {
@@ -360,12 +405,13 @@ TEST_F(SqlFunctions, NobodyElseMayCallThem) {
         "SELECT string_agg(p.proname, ' ' ORDER BY p.proname) FROM pg_proc p "
         "WHERE p.pronamespace = 'rollcall'::regnamespace AND p.proname = ANY('{enqueue,retry_job,"
         "retry_failed,cancel_job,queue_stats,queue_depth,stuck_jobs,job_history,add_transition,"
-        "recorded_history,with_retry_count,rfc3339,payload_version}') AND p.proacl IS NOT NULL "
+        "recorded_history,with_retry_count,rfc3339,payload_version,kept_for_review}') AND p.proacl "
+        "IS NOT NULL "
         "AND NOT EXISTS (SELECT FROM aclexplode(p.proacl) a WHERE a.grantee = 0) "
         "AND p.proconfig::text LIKE '%search_path%' AND NOT p.prosecdef");
     EXPECT_EQ(names,
-              "add_transition cancel_job enqueue job_history payload_version queue_depth "
-              "queue_stats recorded_history retry_failed retry_job rfc3339 stuck_jobs "
+              "add_transition cancel_job enqueue job_history kept_for_review payload_version "
+              "queue_depth queue_stats recorded_history retry_failed retry_job rfc3339 stuck_jobs "
               "with_retry_count");
 }
 
