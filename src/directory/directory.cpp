@@ -164,6 +164,7 @@ Task<Answer<AppliedBatch>> Directory::apply_scheduled(pg::Pool& pool) {
 Task<std::vector<int>> Directory::priorities(pg::Pool& pool) {
     const pg::Rows rows = co_await pool.execute(sql::priorities);
     std::vector<int> out;
+    out.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) {
         out.push_back(static_cast<int>(rows.bigint(row, 0)));
     }

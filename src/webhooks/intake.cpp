@@ -160,8 +160,9 @@ Task<> Intake::State::run_lane(std::shared_ptr<const Batch> batch) {
             make_reviewable(part[0]->job);
             parts.push_back(part);
         } else {
-            for (const WaiterPtr& waiter : part)
+            for (const WaiterPtr& waiter : part) {
                 waiter->finish(unavailable(stored.error().message));
+            }
         }
     }
 }
