@@ -59,6 +59,8 @@ int run(int argc, char** argv) {
     add_dev_command(app, globals, exit_code);
     add_serve_command(app, globals, exit_code);
     add_migrate_command(app, globals, exit_code);
+    add_sync_command(app, globals, exit_code);
+    add_audit_command(app, globals, exit_code);
     add_jobs_command(app, globals, exit_code);
     add_verify_command(app, globals, exit_code);
     add_doctor_command(app, globals, exit_code);

@@ -3,10 +3,8 @@
 #include "cli/commands.hpp"
 #include "cli/config.hpp"
 #include "cli/job_text.hpp"
-#include "cli/migrations.hpp"
 #include "cli/one_shot.hpp"
 #include "jobs/queue_admin.hpp"
-#include "pg/migrator.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -17,17 +15,6 @@ namespace rollcall::cli {
 namespace {
 
 using Work = std::function<Task<int>(jobs::QueueAdmin&)>;
-
-// Without it every statement would say in its own way which of the tables it misses.
-Task<Result<void>> has_schema(pg::Pool& pool) {
-    const auto current = co_await pg::Migrator(pool, migrations()).up_to_date();
-    if (!current) co_return std::unexpected(current.error());
-    if (!*current) {
-        co_return fail(ErrorCode::not_found,
-                       "this database has not all of rollcall's schema; run: rollcall migrate");
-    }
-    co_return Result<void>();
-}
 
 int with_queue(const Globals& globals, const Work& work) {
     const auto config = load_config(globals, {}, {.database = true});

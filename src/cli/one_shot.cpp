@@ -1,5 +1,8 @@
 #include "cli/one_shot.hpp"
 
+#include "cli/migrations.hpp"
+#include "pg/migrator.hpp"
+
 #include <exception>
 
 #include <boost/asio/co_spawn.hpp>
@@ -41,6 +44,16 @@ Result<int> try_once(const Config& config, const std::function<Task<int>(pg::Poo
 int run_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& work) {
     const auto code = try_once(config, work);
     return code ? *code : report(code.error());
+}
+
+Task<Result<void>> has_schema(pg::Pool& pool) {
+    const auto current = co_await pg::Migrator(pool, migrations()).up_to_date();
+    if (!current) co_return std::unexpected(current.error());
+    if (!*current) {
+        co_return fail(ErrorCode::not_found,
+                       "this database has not all of rollcall's schema; run: rollcall migrate");
+    }
+    co_return Result<void>();
 }
 
 }  // namespace rollcall::cli

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/metrics.hpp"
+#include "base/result.hpp"
 #include "base/task.hpp"
 #include "cli/config.hpp"
 #include "pg/pool.hpp"
@@ -17,5 +18,9 @@ namespace rollcall::cli {
 
 // The same for commands that end on such an error: told on standard error, 69 or 1.
 int run_once(const Config& config, const std::function<Task<int>(pg::Pool&)>& work);
+
+// not_found without all of rollcall's schema: else every statement would say in its own way which
+// of the tables it misses.
+Task<Result<void>> has_schema(pg::Pool& pool);
 
 }  // namespace rollcall::cli

@@ -1,0 +1,182 @@
+// rollcall sync: makes the table follow Clerk now, or shows what would be done.
+#include "cli/commands.hpp"
+#include "cli/one_shot.hpp"
+#include "cli/run_text.hpp"
+#include "cli/sync_once.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include <fmt/format.h>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace rollcall::cli {
+namespace {
+
+constexpr const char* description =
+    "Reconciles the users table with Clerk now.\n"
+    "\n"
+    "Without flags: what Clerk has changed since the last pass, or everyone when there was none.\n"
+    "Only --full notices who is gone from Clerk. Deletions beyond sync.delete_guard_users and\n"
+    "sync.delete_guard_ratio are held back and wait for --approve-deletes or --discard-deletes.\n"
+    "Ctrl-C leaves a complete pass where the next one goes on from.";
+constexpr const char* footer =
+    "Exit codes: 0 completed (--dry-run: equal), 1 incomplete, failed, or deletions held\n"
+    "(--dry-run: different), 2 usage, 69 Clerk or the database out of reach, 75 another run is\n"
+    "under way, 78 bad configuration.\n"
+    "\n"
+    "Examples:\n"
+    "  rollcall sync --full\n"
+    "  rollcall sync --dry-run --json | jq '.differences[]'\n"
+    "  rollcall sync --user user_2abc\n"
+    "  rollcall sync --history\n"
+    "\n"
+    "How it works: docs/sync.md.";
+
+struct Options {
+    bool full = false;
+    bool dry_run = false;
+    bool history = false;
+    std::string user;
+    std::int64_t approve = 0;
+    std::int64_t discard = 0;
+    int limit = 20;
+};
+
+int tell(const Globals& globals, const sync::RunSummary& summary) {
+    fmt::print("{}", globals.json ? sync::to_json(summary) + "\n" : to_text(summary));
+    fmt::print(stderr, "{}", held_text(summary));
+    return exit_code_of(summary);
+}
+
+// The differences as they come, however many there are: before, between and after them.
+class DryRunText {
+public:
+    explicit DryRunText(bool json) : json_(json) {}
+
+    void differs(const sync::Difference& difference) {
+        if (!json_) {
+            fmt::print("{}\n", to_text(difference));
+            return;
+        }
+        fmt::print("{}{}", any_ ? "," : R"({"differences":[)", sync::to_json(difference));
+        any_ = true;
+    }
+    void end(const sync::RunSummary& summary) const {
+        if (!json_) {
+            fmt::print("{}", comparison_text(summary));
+            return;
+        }
+        fmt::print("{}],{}\n", any_ ? "" : R"({"differences":[)", sync::to_json(summary).substr(1));
+    }
+
+private:
+    bool json_;
+    bool any_ = false;
+};
+
+// Complete always: what has drifted is not among what Clerk changed of late.
+Task<int> compare(const Globals& globals, SyncParts& parts) {
+    DryRunText text(globals.json);
+    const auto summary =
+        co_await watched_run(parts, {.mode = sync::RunMode::full, .dry_run = true},
+                             [&](const sync::Difference& difference) { text.differs(difference); });
+    if (!summary) co_return report(summary.error());
+    text.end(*summary);
+    co_return exit_code_of_comparison(*summary);
+}
+
+Task<int> reconcile(const Globals& globals, const Options& options, SyncParts& parts) {
+    const auto mode = options.full ? sync::RunMode::full : sync::RunMode::incremental;
+    const auto summary = co_await watched_run(parts, {.mode = mode});
+    if (!summary) co_return report(summary.error());
+    co_return tell(globals, *summary);
+}
+
+Task<int> refresh(const Globals& globals, const std::string& clerk_id, SyncParts& parts) {
+    const auto summary = co_await parts.user_refresh().run(clerk_id, sync::RunTrigger::cli);
+    if (!summary) co_return report(summary.error());
+    co_return tell(globals, *summary);
+}
+
+Task<int> approve(const Globals& globals, std::int64_t run, SyncParts& parts) {
+    const auto decision = co_await parts.reconciler().approve_deletes(run);
+    if (!decision) co_return report(decision.error());
+    fmt::print("{}", globals.json ? to_json(*decision) : to_text(*decision));
+    co_return decision->left == 0 ? exit_ok : exit_found;
+}
+
+Task<int> discard(const Globals& globals, std::int64_t run, SyncParts& parts) {
+    const auto users = co_await parts.reconciler().discard_deletes(run);
+    if (!users) co_return report(users.error());
+    if (globals.json) {
+        fmt::print("{{\"discarded\":{}}}\n", *users);
+    } else {
+        fmt::print("{} kept; the next complete pass judges anew\n", *users);
+    }
+    co_return exit_ok;
+}
+
+// Needs no secret key.
+int show_history(const Globals& globals, int limit) {
+    const auto config = load_config(globals, {}, {.database = true});
+    if (!config) return report(config.error());
+    return run_once(*config, [&](pg::Pool& pool) -> Task<int> {
+        if (auto ready = co_await has_schema(pool); !ready) co_return report(ready.error());
+        sync::RunLedger ledger(pool, "cli");
+        const std::vector<sync::RunRecord> runs = co_await ledger.history(limit);
+        fmt::print("{}", globals.json ? to_json(runs) : to_text(runs));
+        co_return exit_ok;
+    });
+}
+
+int run_sync(const Globals& globals, const Options& options) {
+    if (options.history) return show_history(globals, options.limit);
+    return with_sync(globals, [&](SyncParts& parts) {
+        if (options.approve > 0) return approve(globals, options.approve, parts);
+        if (options.discard > 0) return discard(globals, options.discard, parts);
+        if (options.dry_run) return compare(globals, parts);
+        if (!options.user.empty()) return refresh(globals, options.user, parts);
+        return reconcile(globals, options, parts);
+    });
+}
+
+}  // namespace
+
+void add_sync_command(CLI::App& app, const Globals& globals, int& exit_code) {
+    auto* command = app.add_subcommand("sync", description);
+    command->footer(footer);
+    const auto options = std::make_shared<Options>();
+    auto* full =
+        command->add_flag("--full", options->full, "Every user, and who is gone: a complete pass");
+    auto* user = command->add_option("--user", options->user,
+                                     "Only this user, by Clerk id; 404 is asked twice");
+    user->type_name("ID")->check([](const std::string& id) {
+        return id.empty() ? std::string("must not be empty") : std::string();
+    });
+    auto* dry_run = command->add_flag("--dry-run", options->dry_run,
+                                      "Compare all users and print each difference; write nothing");
+    auto* history = command->add_flag("--history", options->history, "The latest attempts");
+    command->add_option("--limit", options->limit, "Of --history: at most so many (20)")
+        ->type_name("N")
+        ->check(CLI::Range(1, 1000))
+        ->needs(history);
+    auto* approve_option = command->add_option(
+        "--approve-deletes", options->approve,
+        "Delete whom this run has held back, each looked up in Clerk once more");
+    approve_option->type_name("RUN")->check(CLI::PositiveNumber);
+    auto* discard_option =
+        command->add_option("--discard-deletes", options->discard,
+                            "Keep whom this run has held back; the next complete pass judges anew");
+    discard_option->type_name("RUN")->check(CLI::PositiveNumber);
+    user->excludes(full)->excludes(dry_run);
+    history->excludes(full)->excludes(user)->excludes(dry_run);
+    for (auto* decision : {approve_option, discard_option}) {
+        decision->excludes(full)->excludes(user)->excludes(dry_run)->excludes(history);
+    }
+    approve_option->excludes(discard_option);
+    command->callback([options, &globals, &exit_code] { exit_code = run_sync(globals, *options); });
+}
+
+}  // namespace rollcall::cli

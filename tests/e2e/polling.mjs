@@ -1,0 +1,181 @@
+// A database, a simulated Clerk and the built binary's `sync` and `audit` between them.
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+
+import { createClerkClient } from '@clerk/backend';
+
+import { migrate, rollcall } from './service.mjs';
+import { SECRET_KEY, Simulator, binary, until } from './simulator.mjs';
+
+// Mulberry32: small, seeded, good enough to choose.
+export function chooser(seed) {
+  let state = seed >>> 0;
+  const next = () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+  return {
+    pick: (list) => list[Math.floor(next() * list.length)],
+    below: (n) => Math.floor(next() * n),
+  };
+}
+
+const byId = (a, b) => (a.clerk_id < b.clerk_id ? -1 : 1);
+
+export class Polled {
+  // `users` people in Clerk, nobody in the database, and no webhooks.
+  static async start(postgres, users, ...flags) {
+    const polled = new Polled();
+    polled.postgres = postgres;
+    polled.database = await postgres.create();
+    migrate(postgres.url(polled.database));
+    const seed = flags.includes('--seed') ? [] : ['--seed', '7'];
+    polled.sim = await Simulator.start('--users', String(users), ...seed, ...flags);
+    polled.env = {
+      DATABASE_URL: postgres.url(polled.database),
+      CLERK_API_URL: polled.sim.url,
+      CLERK_SECRET_KEY: SECRET_KEY,
+      ROLLCALL_CLERK_RATE_LIMIT: '100000',
+    };
+    return polled;
+  }
+
+  stop() {
+    return this.sim.stop();
+  }
+
+  run(args, env = {}) {
+    const done = rollcall(args, { ...this.env, ...env });
+    return {
+      ...done,
+      get json() {
+        return JSON.parse(done.stdout);
+      },
+    };
+  }
+
+  sync(...args) {
+    return this.run(['sync', '--json', ...args]);
+  }
+
+  // A complete pass that must complete.
+  full(env = {}) {
+    const done = this.run(['sync', '--full', '--json'], env);
+    assert.equal(done.code, 0, done.stdout + done.stderr);
+    return done.json;
+  }
+
+  audit() {
+    return this.run(['audit', '--json']);
+  }
+
+  // A run that goes on beside the test: `ended` gives code and output.
+  begin(args, env = {}) {
+    const child = spawn(binary(), args, {
+      env: { PATH: process.env.PATH, ...this.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const output = { stdout: '', stderr: '' };
+    child.stdout.on('data', (chunk) => (output.stdout += chunk));
+    child.stderr.on('data', (chunk) => (output.stderr += chunk));
+    const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...output }));
+    return { child, ended };
+  }
+
+  query(text, values) {
+    return this.postgres.query(this.database, text, values);
+  }
+
+  // Users seen by the run under way, as its record has it.
+  seenSoFar() {
+    return until(
+      async () =>
+        (await this.query("SELECT 1 FROM rollcall.sync_runs WHERE status = 'running' AND seen > 0"))
+          .length > 0,
+      'a run under way that has seen users',
+      30_000,
+    );
+  }
+
+  // A change in Clerk that no webhook tells of.
+  async change(method, path, body) {
+    const answer = await this.sim.raw(method, path, {
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
+    return { ok: answer.ok, user: await answer.json().catch(() => ({})) };
+  }
+
+  // What is alive in the table, by id.
+  table() {
+    return this.query(
+      `SELECT u.clerk_id, u.email, u.name, u.role::text, l.banned, l.locked FROM public.users u
+       JOIN rollcall.ledger l USING (clerk_id) WHERE u.deleted_at IS NULL
+       ORDER BY u.clerk_id COLLATE "C"`,
+    );
+  }
+
+  async living() {
+    return (await this.query('SELECT count(*)::int n FROM users WHERE deleted_at IS NULL'))[0].n;
+  }
+
+  // The same of Clerk's, asked for by Clerk's own SDK.
+  async truth() {
+    const clerk = createClerkClient({
+      secretKey: SECRET_KEY,
+      apiUrl: this.sim.url,
+      telemetry: { disabled: true },
+    });
+    const users = [];
+    for (;;) {
+      const page = await clerk.users.getUserList({ limit: 500, offset: users.length });
+      users.push(...page.data);
+      if (page.data.length === 0 || users.length >= page.totalCount) break;
+    }
+    return users
+      .map((user) => ({
+        clerk_id: user.id,
+        email: user.primaryEmailAddress?.emailAddress ?? null,
+        name:
+          [user.firstName, user.lastName]
+            .map((part) => part?.trim())
+            .filter(Boolean)
+            .join(' ') || null,
+        role: ['user', 'admin'].includes(user.publicMetadata?.role)
+          ? user.publicMetadata.role
+          : 'user',
+        banned: user.banned,
+        locked: user.locked,
+      }))
+      .toSorted(byId);
+  }
+
+  // The table equals Clerk: by our own comparison and by Clerk's SDK.
+  async equal(message) {
+    const audit = this.audit();
+    assert.equal(audit.code, 0, `${message ?? ''} ${audit.stdout}${audit.stderr}`);
+    assert.deepEqual(await this.table(), await this.truth(), message);
+  }
+
+  // Rows of the mirror written so far. Sessions give their numbers up when they end.
+  async rowsWritten() {
+    await until(
+      async () =>
+        (
+          await this.query(
+            `SELECT 1 FROM pg_stat_activity
+             WHERE datname = current_database() AND application_name = 'rollcall-cli'`,
+          )
+        ).length === 0,
+      'the end of the sessions',
+    );
+    const [{ written }] = await this.query(
+      `SELECT sum(n_tup_ins + n_tup_upd + n_tup_del)::int written FROM pg_stat_user_tables
+       WHERE relname IN ('users', 'ledger')`,
+    );
+    return written;
+  }
+}
