@@ -73,8 +73,16 @@ void RunMetrics::ended(const RunSummary& summary, RunTrigger trigger, SystemTime
     if (summary.held_deletes > 0) deletes_blocked_.Increment();
     if (summary.status != RunStatus::completed) return;
     succeeded_at(now);
-    if (summary.mode != RunMode::full) return;
-    for (const auto& [kind, count] : kinds(summary.found)) {
+    if (summary.mode == RunMode::full) show(summary.found);
+}
+
+void RunMetrics::known(std::optional<SystemTime> last_success, const Drift& drift) {
+    if (last_success) succeeded_at(*last_success);
+    show(drift);
+}
+
+void RunMetrics::show(const Drift& drift) {
+    for (const auto& [kind, count] : kinds(drift)) {
         drift_.Add(label("kind", kind)).Set(static_cast<double>(count));
     }
 }

@@ -5,6 +5,8 @@
 #include "base/metrics.hpp"
 #include "sync/run.hpp"
 
+#include <optional>
+
 namespace rollcall::sync {
 
 class RunMetrics {
@@ -13,10 +15,13 @@ public:
 
     // A run that has ended at `now`; not a dry run.
     void ended(const RunSummary& summary, RunTrigger trigger, SystemTime now);
-    // The last success before this process began.
-    void succeeded_at(SystemTime time);
+    // What another process has found; `last_success` is absent before the first.
+    void known(std::optional<SystemTime> last_success, const Drift& drift);
 
 private:
+    void show(const Drift& drift);
+    void succeeded_at(SystemTime time);
+
     prometheus::Family<prometheus::Counter>& runs_;
     prometheus::Family<prometheus::Histogram>& durations_;
     prometheus::Gauge& last_success_;

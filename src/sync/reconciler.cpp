@@ -81,6 +81,8 @@ struct Reconciler::State {
     Task<> save(const Run& run);
     Task<> renew();
     Task<> both(Run& run, Pass& pass);
+    void judge(Run& run, const Pass& pass) const;
+    Task<> record(Run& run);
     Task<> end(Run& run, const Pass& pass);
     Task<bool> right_instance(Pass& pass);
     Task<bool> knows_witnesses(Pass& pass);
@@ -90,6 +92,8 @@ struct Reconciler::State {
     RunLedger runs;
     HeldDeletes held;
     jobs::Lease lease;
+    RunObserver observer;
+    Wakeup* beat = nullptr;  // of the run under way: ends the pause of keep_alive
     bool running = false;
     bool interrupted = false;
 };
@@ -201,13 +205,20 @@ Task<> Reconciler::State::keep_alive(Run& run, Pass& pass, Wakeup& over) {
 
 Task<> Reconciler::State::both(Run& run, Pass& pass) {
     Wakeup over(co_await asio::this_coro::executor);
+    struct Beat {
+        explicit Beat(State& state, Wakeup& wakeup) : state(state) { state.beat = &wakeup; }
+        ~Beat() { state.beat = nullptr; }
+        Beat(const Beat&) = delete;
+        Beat& operator=(const Beat&) = delete;
+        State& state;
+    } const at_once(*this, over);
     std::vector<Task<>> tasks;
     tasks.push_back(body(run, pass, over));
     tasks.push_back(keep_alive(run, pass, over));
     co_await together(std::move(tasks));
 }
 
-Task<> Reconciler::State::end(Run& run, const Pass& pass) {
+void Reconciler::State::judge(Run& run, const Pass& pass) const {
     RunSummary& summary = run.summary;
     if (summary.failure == RunFailure::none && pass.refused() > 0) {
         summary.failure = RunFailure::refused_rows;
@@ -216,13 +227,10 @@ Task<> Reconciler::State::end(Run& run, const Pass& pass) {
     }
     summary.status = status_of(summary.failure);
     summary.duration_seconds = seconds_since(run.began);
-    log::info("sync_run_ended", {{"run", summary.run},
-                                 {"mode", to_string(summary.mode)},
-                                 {"status", to_string(summary.status)},
-                                 {"seen", summary.seen},
-                                 {"held_deletes", summary.held_deletes},
-                                 {"reason", summary.error.value_or("")}});
-    if (run.request.dry_run) co_return;
+}
+
+Task<> Reconciler::State::record(Run& run) {
+    const RunSummary& summary = run.summary;
     const std::vector<Range> ranges = run.full ? run.full->ranges() : std::vector<Range>();
     if (summary.status == RunStatus::completed) {
         if (summary.mode == RunMode::full) co_await held.supersede(summary.run);
@@ -234,6 +242,28 @@ Task<> Reconciler::State::end(Run& run, const Pass& pass) {
     } else {
         co_await runs.finish(summary);
     }
+}
+
+// What is not on record did not complete, whatever it has done.
+Task<> Reconciler::State::end(Run& run, const Pass& pass) {
+    RunSummary& summary = run.summary;
+    judge(run, pass);
+    const bool recorded =
+        run.request.dry_run || co_await jobs::guarded("sync_run_not_recorded", record(run));
+    if (!recorded) {
+        summary.status = RunStatus::incomplete;
+        summary.failure = RunFailure::interrupted;
+        summary.error = "the database was away at the end";
+    }
+    log::info("sync_run_ended", {{"run", summary.run},
+                                 {"mode", to_string(summary.mode)},
+                                 {"trigger", to_string(run.request.trigger)},
+                                 {"status", to_string(summary.status)},
+                                 {"seen", summary.seen},
+                                 {"held_deletes", summary.held_deletes},
+                                 {"reason", summary.error.value_or("")}});
+    if (!run.request.dry_run && observer) observer(summary, run.request.trigger);
+    if (!recorded) throw Unavailable(*summary.error);
 }
 
 Task<RunSummary> Reconciler::State::run(RunRequest request, Progress* progress) {
@@ -306,9 +336,13 @@ Task<Result<std::int64_t>> Reconciler::discard_deletes(std::int64_t run) {
 
 void Reconciler::interrupt() {
     state_->interrupted = true;
+    if (state_->beat != nullptr) state_->beat->wake();
 }
 bool Reconciler::running() const {
     return state_->running;
+}
+void Reconciler::observe(RunObserver observer) {
+    state_->observer = std::move(observer);
 }
 RunLedger& Reconciler::runs() {
     return state_->runs;

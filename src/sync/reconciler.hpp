@@ -63,6 +63,8 @@ public:
 
     [[nodiscard]] RunLedger& runs();
 
+    void observe(RunObserver observer);
+
 private:
     struct State;
     std::unique_ptr<State> state_;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -68,6 +69,9 @@ struct RunSummary {
     RunFailure failure = RunFailure::none;
     Drift found;
 };
+
+// Told of each run that has ended and is on record, dry ones aside. Must not wait.
+using RunObserver = std::function<void(const RunSummary& summary, RunTrigger trigger)>;
 
 // One object with exactly the names that the contract has for it.
 [[nodiscard]] std::string to_json(const RunSummary& summary);

@@ -133,6 +133,11 @@ Task<std::optional<RunRecord>> RunLedger::find(std::int64_t run) {
     co_return record_of(rows, 0);
 }
 
+Task<std::optional<RunRecord>> RunLedger::last_full() {
+    const pg::Rows rows = co_await pool_.execute(sql::last_full_run);
+    co_return co_await find(rows.bigint(0, 0));
+}
+
 Task<SyncState> RunLedger::state() {
     const pg::Rows rows = co_await pool_.execute(sql::sync_state);
     const auto count = [&](std::string_view name) { return rows.bigint(0, rows.column(name)); };

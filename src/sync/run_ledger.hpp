@@ -63,6 +63,8 @@ public:
     // The newest first.
     Task<std::vector<RunRecord>> history(int limit);
     Task<std::optional<RunRecord>> find(std::int64_t run);
+    // The complete pass that completed last: what drift there was.
+    Task<std::optional<RunRecord>> last_full();
     Task<SyncState> state();
 
     // Begins a run; its id.

@@ -12,6 +12,10 @@ WHERE $2::bigint IS NULL OR r.id = $2::bigint
 ORDER BY r.id DESC
 LIMIT $1::integer
 
+-- name: last_full_run
+SELECT coalesce(max(r.id), 0) FROM rollcall.sync_runs r
+WHERE r.mode = 'full' AND r.status = 'completed'
+
 -- name: sync_state
 WITH passes AS (
     SELECT r.id, r.status, r.started_at, r.finished_at

@@ -89,6 +89,7 @@ Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger) {
     summary.duration_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     co_await runs_.finish(summary);
+    if (observer_) observer_(summary, trigger);
     co_return summary;
 }
 

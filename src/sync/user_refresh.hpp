@@ -14,6 +14,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 
 namespace rollcall::sync {
 
@@ -36,6 +37,8 @@ public:
     // rate_limited when too many are under way. A database that is away throws Unavailable.
     Task<Result<RunSummary>> run(std::string clerk_id, RunTrigger trigger);
 
+    void observe(RunObserver observer) { observer_ = std::move(observer); }
+
 private:
     struct Flight;
     Task<RunSummary> look(std::string clerk_id, RunTrigger trigger);
@@ -44,6 +47,7 @@ private:
     RunLedger& runs_;
     Refresh& refresh_;
     UserRefreshConfig config_;
+    RunObserver observer_;
     std::map<std::string, std::shared_ptr<Flight>, std::less<>> flights_;
 };
 
