@@ -35,11 +35,19 @@ Task<std::optional<CutShort>> FullPass::look() {
     one.order = clerk::UserOrder::created_newest;
     const auto created = co_await pass_.list(one);
     if (!created) co_return std::nullopt;
+    clerk::UserFilter known;
     if (!created->users.empty()) {
         out.newest_created_ms = std::max<std::int64_t>(created->users.front().created_at_ms, 0);
+        known.created_before_ms = out.newest_created_ms + 1;
     }
-    const auto users = co_await pass_.count({.created_before_ms = out.newest_created_ms + 1});
+    const auto users = co_await pass_.count(known);
     if (!users) co_return std::nullopt;
+    // Else a pass would compare nothing with nothing, and be whole.
+    if (created->users.empty() && *users > 0) {
+        pass_.fail(RunFailure::inconsistent,
+                   fmt::format("Clerk lists nobody and counts {} users", *users));
+        co_return std::nullopt;
+    }
     out.expected = *users;
     one.order = clerk::UserOrder::created;
     const auto oldest = co_await pass_.list(one);

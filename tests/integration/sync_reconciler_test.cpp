@@ -48,6 +48,16 @@ TEST_F(SyncReconciler, AnEmptyListDeletesNobody) {
     expect_harmless(full(), RunStatus::incomplete, RunFailure::inconsistent);
 }
 
+// The question for the newest user sets the bounds of what is counted.
+TEST_F(SyncReconciler, AnEmptyAnswerAboutTheNewestUserDeletesNobody) {
+    prepare();
+    clerk.on_list = [](const auto& query, auto& page) -> std::optional<Error> {
+        if (query.limit == 1) page.clear();
+        return std::nullopt;
+    };
+    expect_harmless(full(), RunStatus::incomplete, RunFailure::inconsistent);
+}
+
 TEST_F(SyncReconciler, AnEmptyListAndACountOfNoneDeleteNobody) {
     prepare();
     clerk.users.clear();
