@@ -74,12 +74,16 @@ export async function runMeasured(command, args, { env = {} } = {}) {
   const child = spawn(command, args, {
     env: { ...process.env, ...env },
     detached: true,
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
   running.add(child);
   let output = '';
   child.stdout.on('data', (chunk) => {
     output += chunk;
+  });
+  let errors = '';
+  child.stderr.on('data', (chunk) => {
+    errors = (errors + chunk).slice(-2000);
   });
   let memory = 0;
   let cpu = 0;
@@ -93,7 +97,7 @@ export async function runMeasured(command, args, { env = {} } = {}) {
   });
   clearInterval(watch);
   running.delete(child);
-  return { output, code, memory, cpu };
+  return { output, errors, code, memory, cpu };
 }
 
 // The same without waiting on the event loop, for the way out.
