@@ -22,6 +22,14 @@ std::string_view id_of(const simdjson::dom::object& object) {
     return id;
 }
 
+// Of an event without a type: all of Clerk's ids say what they are of.
+std::string user_in(const std::optional<simdjson::dom::element>& data) {
+    simdjson::dom::object object;
+    if (!data || data->get_object().get(object) != simdjson::SUCCESS) return "";
+    const std::string_view id = id_of(object);
+    return std::string(id.starts_with("user_") && usable_id(id) ? id : "");
+}
+
 void read_data(Event& event, const std::optional<simdjson::dom::element>& data) {
     const bool deleted = event.type == "user.deleted";
     event.user_created = event.type == "user.created";
@@ -55,7 +63,7 @@ Event read_event(const simdjson::dom::object& object) {
         }
     }
     if (event.type.empty()) {
-        event.data = Unusable{"no_type"};
+        event.data = Unusable{.reason = "no_type", .user_id = user_in(data)};
     } else {
         read_data(event, data);
     }

@@ -19,9 +19,10 @@ struct UserDeleted {
 struct Unhandled {};
 
 // Signed, but not usable: kept for a person. `reason` is stable: not_json, not_an_object, no_type,
-// no_user_id.
+// no_user_id. An object whose type is not known may still be a user, by its id.
 struct Unusable {
     std::string_view reason;
+    std::string user_id{};  // "" when it names none
 };
 
 struct Event {

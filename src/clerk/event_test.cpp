@@ -151,6 +151,21 @@ TEST(EventParser, NothingThatAUserWritesHidesABan) {
     }
 }
 
+TEST(EventParser, AnEventWithoutATypeMayNameItsUser) {
+    EventParser parser;
+    const auto named = [&](const std::string& data) {
+        const Event event = parser.parse(R"({"type":7,"data":)" + data + "}");
+        EXPECT_EQ(kind_of(event), "no_type") << data;
+        return std::get<Unusable>(event.data).user_id;
+    };
+    EXPECT_EQ(named(R"({"id":"user_a","deleted":true})"), "user_a");
+    for (const std::string data :
+         {R"({"id":"sess_a","user_id":"user_a"})", R"({"id":"user_\u0000"})", R"({"id":7})",
+          R"(["user_a"])", "null", R"("user_a")"}) {
+        EXPECT_EQ(named(data), "") << data;
+    }
+}
+
 TEST(EventParser, TakesSecondsAndMilliseconds) {
     EventParser parser;
     const auto timestamp = [&](const std::string& number) {

@@ -185,6 +185,7 @@ private:
         w.lanes = static_cast<std::size_t>(whole("webhooks.lanes", 1, 16));
         w.waiting_max = static_cast<std::size_t>(whole("webhooks.waiting_max", 1, 1'000'000));
         w.answer_timeout = time("webhooks.answer_timeout", 50ms, 10s);
+        w.refresh_users = config_.mode == Mode::hybrid;
         w.failures_per_minute = amount("webhooks.failures_per_minute");
         w.failures_burst = amount("webhooks.failures_burst");
         w.failure_addresses_max =

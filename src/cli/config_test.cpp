@@ -61,5 +61,10 @@ TEST(Config, WhoHasToAskClerkNeedsItsKey) {
     EXPECT_THAT(refused.error().message, HasSubstr("CLERK_SECRET_KEY"));
 }
 
+TEST(Config, UsersAreReadAgainOnlyWhereClerkIsAsked) {
+    EXPECT_TRUE(config_of({{"serve.mode", "hybrid"}})->webhooks.refresh_users);
+    EXPECT_FALSE(config_of({{"serve.mode", "webhook"}})->webhooks.refresh_users);
+}
+
 }  // namespace
 }  // namespace rollcall::cli

@@ -57,6 +57,20 @@ SELECT j.id, j.event_id
 FROM public.job_queue j
 WHERE j.event_id = ANY($1::text[])
 
+-- name: refresh
+-- Users to be read again from Clerk: one job each, however often they are named. One that is under
+-- way may have asked Clerk already: its lease is taken back, so that what it ends with counts no
+-- more, and Clerk is asked after this. In the order of event ids, as all that adds events.
+INSERT INTO public.job_queue AS q (job_type, payload, subject, event_id)
+SELECT 'REFRESH_USER', jsonb_build_object('clerk_id', u.clerk_id, 'retry_count', 0), u.clerk_id,
+    'refresh:' || u.clerk_id || ':review'
+FROM (SELECT DISTINCT unnest($1::text[]) AS clerk_id) u
+ORDER BY 4
+ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
+    updated_at = now(), processed_at = NULL, error = NULL, result = NULL, leased_by = NULL,
+    lease_until = NULL, history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
+WHERE q.status <> 'PENDING'
+
 -- name: claim
 -- Leased work, of each priority from where this process stopped (base/claim_cursor.hpp): $4, $5 and
 -- $6 are the positions, highest priority first; $7 the kinds that this process knows to handle.

@@ -196,6 +196,10 @@ Task<Result<std::vector<Enqueued>>> JobQueue::enqueue(std::span<const NewJob> ca
         co_return fail(ErrorCode::unavailable, "enqueue: an event comes and goes");
     }
 
+    if (auto asked = co_await refresh(call); !asked) {
+        co_return std::unexpected(std::move(asked.error()));
+    }
+
     std::vector<Enqueued> answers;
     answers.reserve(call.size());
     for (std::size_t i = 0; i < call.size(); ++i) {
@@ -204,6 +208,20 @@ Task<Result<std::vector<Enqueued>>> JobQueue::enqueue(std::span<const NewJob> ca
         answers.push_back(std::move(answer));
     }
     co_return answers;
+}
+
+// An id that the database cannot hold is that of no user: the event is kept all the same.
+Task<Result<void>> JobQueue::refresh(std::span<const NewJob> jobs) {
+    std::vector<Text> users;
+    for (const NewJob& job : jobs) {
+        if (job.failed && job.refresh) users.push_back(job.refresh);
+    }
+    if (users.empty()) co_return Result<void>();
+    pg::Params params;
+    params.text_array(users);
+    const auto asked = co_await pool_.try_execute(sql::refresh, params);
+    if (asked || asked.error().data_error()) co_return Result<void>();
+    co_return fail(ErrorCode::unavailable, "refresh: " + reason_of(asked.error()));
 }
 
 // Finds the jobs of known events, sets FAILED ones going again, and returns which are not there.

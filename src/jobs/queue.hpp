@@ -29,6 +29,7 @@ struct NewJob {
     int priority = 1;
     bool failed = false;  // stored as a dead letter at once, with `error`: kept for a person
     std::optional<std::string_view> error;
+    std::optional<std::string_view> refresh;  // with `failed`: a user to be read again from Clerk
     std::optional<std::string_view> event_id;
     std::optional<std::string_view> original_event;
     std::optional<std::string_view> subject;
@@ -52,7 +53,8 @@ public:
 
     // Adds all in one commit, or none: returns after it, one answer for each in order. Two with the
     // same event id, in one call too, are one job. A value that cannot be stored is invalid_input
-    // for the whole call; the caller splits.
+    // for the whole call; the caller splits. Users to be read again get one job each, in a commit
+    // that follows; `unavailable` when that fails: a repetition is a duplicate, and asks again.
     Task<Result<std::vector<Enqueued>>> enqueue(std::span<const NewJob> jobs);
 
     // Leases up to `limit` due jobs of these kinds to `worker`, by priority and then age. A lapsed
@@ -76,6 +78,7 @@ public:
     Task<int> release(std::string_view worker);
 
 private:
+    Task<Result<void>> refresh(std::span<const NewJob> jobs);
     Task<Result<std::vector<std::size_t>>> resend(std::span<const NewJob* const> jobs,
                                                   std::vector<std::size_t> known,
                                                   std::vector<Enqueued>& stored);

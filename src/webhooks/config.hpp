@@ -26,6 +26,10 @@ struct WebhookConfig {
     // Events that wait for a lane; one more is answered 503.
     std::size_t waiting_max = 4'096;
 
+    // Clerk can be asked: the user that an event kept for a person names is read again, so that the
+    // row is right although the event could not be used.
+    bool refresh_users = false;
+
     // Requests that fail verification, from one address (IPv6: one /64): refilled evenly over the
     // minute, beyond it 429; 0: no limit. Requests that verify never count and are never refused by
     // it.

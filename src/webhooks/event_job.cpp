@@ -80,10 +80,11 @@ std::string_view kind_of(std::string_view type) {
     return jobs::unknown_event;
 }
 
-EventJob job_for_review(std::string_view type, std::string_view reason, SystemTime at) {
+EventJob job_for_review(std::string_view type, const clerk::Unusable& event, SystemTime at) {
     EventJob job;
     job.kind = kind_of(type);
-    job.error = error_text(reason);
+    job.error = error_text(event.reason);
+    job.refresh = event.user_id;
     append_member(job.payload, "clerk_id", std::nullopt);
     end_payload(job.payload, at);
     return job;
@@ -103,6 +104,7 @@ jobs::NewJob EventJob::view() const {
     job.priority = priority;
     job.failed = !error.empty();
     if (job.failed) job.error = error;
+    if (!refresh.empty()) job.refresh = refresh;
     job.event_id = event_id;
     job.original_event = original_event;
     if (!subject.empty()) job.subject = subject;
@@ -122,7 +124,7 @@ std::optional<EventJob> job_of(const clerk::Event& event, SystemTime sent_at,
     } else if (const auto* gone = std::get_if<clerk::UserDeleted>(&event.data)) {
         job = job_of_deletion(*gone, at);
     } else if (const auto* unusable = std::get_if<clerk::Unusable>(&event.data)) {
-        job = job_for_review(event.type, unusable->reason, at);
+        job = job_for_review(event.type, *unusable, at);
     }
     if (job) job->time = at;
     return job;
@@ -148,7 +150,7 @@ void make_reviewable(EventJob& job) {
     if (!job.original_event.starts_with(base64_mark)) {
         job.original_event = in_base64(job.original_event);
     }
-    job.subject.clear();
+    job.refresh = std::exchange(job.subject, {});
     job.priority = 1;
     job.version.reset();
     job.banned.reset();

@@ -19,6 +19,7 @@ struct EventJob {
     Uuid id{};
     std::string_view kind;   // jobs::user_created, …
     std::string_view error;  // stable text, why it is kept for a person; "" for one to work off
+    std::string refresh;     // of one kept for a person: the user it names, "" for none
     SystemTime time;         // the event's
     std::string payload;
     std::string event_id;
@@ -47,8 +48,8 @@ struct EventJob {
 // its base64.
 [[nodiscard]] std::string storable(std::string body);
 
-// The same job kept for a person, with the body in base64 and no other value of the event: for a
-// job that the database refused.
+// The same job kept for a person, with the body in base64 and of the event's other values only whom
+// it names: for a job that the database refused.
 void make_reviewable(EventJob& job);
 
 }  // namespace rollcall::webhooks

@@ -102,6 +102,14 @@ TEST(JobOf, WhatCannotBeUsedIsKeptForReview) {
     }
 }
 
+TEST(JobOf, WhatIsKeptForReviewSaysWhomToReadAgain) {
+    const EventJob job = made_of(R"({"data":{"id":"user_a"}})");
+    EXPECT_EQ(job.view().refresh, "user_a");
+    EXPECT_FALSE(job.view().subject);
+    EXPECT_FALSE(made_of("{}").view().refresh);
+    EXPECT_FALSE(made_of(R"({"type":"user.updated","data":{"id":"user_a"}})").view().refresh);
+}
+
 TEST(JobOf, PayloadsAreJsonWhateverTheNames) {
     const EventJob job = made_of(
         R"({"type":"user.created","data":{"id":"user_\"a","first_name":"\"\\\u0001\n\u0000x",)"
@@ -132,7 +140,7 @@ TEST(Storable, KeepsTextAndEncodesTheRest) {
     }
 }
 
-TEST(MakeReviewable, KeepsNothingOfTheEventButItsBytes) {
+TEST(MakeReviewable, KeepsNothingOfTheEventButItsBytesAndWhomItNames) {
     EventJob job =
         made_of(R"({"type":"user.created","timestamp":1762340400,"data":)" + user_data + "}");
     job.event_id = "msg_1";
@@ -145,6 +153,7 @@ TEST(MakeReviewable, KeepsNothingOfTheEventButItsBytes) {
     EXPECT_EQ(job.payload,
               R"({"clerk_id":null,"created_at":"2025-11-05T11:00:00.000Z","retry_count":0})");
     EXPECT_FALSE(job.view().subject);
+    EXPECT_EQ(job.view().refresh, "user_a");
     EXPECT_FALSE(job.version || job.banned || job.locked || job.clerk_created_at);
 }
 

@@ -129,7 +129,10 @@ void Intake::State::forget_gone() {
 Task<Result<std::vector<jobs::Enqueued>>> Intake::State::insert(std::span<const WaiterPtr> batch) {
     std::vector<jobs::NewJob> rows;
     rows.reserve(batch.size());
-    for (const WaiterPtr& waiter : batch) rows.push_back(waiter->job.view());
+    for (const WaiterPtr& waiter : batch) {
+        rows.push_back(waiter->job.view());
+        if (!config.refresh_users) rows.back().refresh.reset();
+    }
     batch_events.Observe(static_cast<double>(rows.size()));
     co_return co_await enqueue(rows);
 }

@@ -115,6 +115,42 @@ TEST_F(Enqueue, AResendThatIsStillUnusableStaysFailed) {
     EXPECT_EQ(history(id), "FAILED PENDING FAILED");
 }
 
+TEST_F(Enqueue, AUserIsReadAgainOnceForAnyNumberOfEventsKeptForReview) {
+    const auto kept = [&](std::string_view event_id) {
+        auto job = event(event_id);
+        job.failed = true;
+        job.error = "refused";
+        job.subject = std::nullopt;
+        job.refresh = "user_1";
+        return job;
+    };
+    const auto refreshes = [&] {
+        return sql(
+            "SELECT string_agg(concat_ws('|', status, subject, payload->>'clerk_id'), ' ') "
+            "FROM job_queue WHERE job_type = 'REFRESH_USER'");
+    };
+    auto usable = event("msg_1");
+    usable.refresh = "user_1";
+    enqueue({usable});
+    EXPECT_EQ(refreshes(), "");
+    enqueue({kept("msg_2"), kept("msg_3")});
+    enqueue({kept("msg_4"), kept("msg_2")});
+    EXPECT_EQ(refreshes(), "PENDING|user_1|user_1");
+    // One that is under way may have read what was there before the event.
+    const auto under_way = claim().at(0);
+    enqueue({kept("msg_5")});
+    EXPECT_EQ(run(queue.complete(under_way, "{}")).error().code, ErrorCode::conflict);
+    EXPECT_TRUE(run(queue.complete(claim().at(0), "{}")));
+    EXPECT_EQ(refreshes(), "COMPLETED|user_1|user_1");
+    enqueue({kept("msg_5")});
+    EXPECT_EQ(refreshes(), "PENDING|user_1|user_1");
+    // No user has an id that the database cannot hold; the event is kept.
+    auto odd = kept("msg_6");
+    odd.refresh = "\xff";
+    EXPECT_FALSE(enqueue({odd})[0].duplicate);
+    EXPECT_EQ(refreshes(), "PENDING|user_1|user_1");
+}
+
 TEST_F(Enqueue, AResendLeavesEveryOtherStateAlone) {
     const auto id = enqueue({event("msg_1")})[0].id;
     for (const auto* state : {"PENDING", "PROCESSING", "COMPLETED", "CANCELLED"}) {
@@ -476,13 +512,13 @@ TEST_F(End, HistoryIsBounded) {
 
 TEST_F(JobsTest, EveryStatementIsPreparedOnAFreshSchema) {
     const pg::Statement all[] = {
-        sql::enqueue,       sql::resend,        sql::claim,        sql::leased_priorities,
+        sql::enqueue,       sql::resend,        sql::refresh,      sql::claim,
         sql::renew,         sql::complete,      sql::retry,        sql::bury,
         sql::release,       sql::rescue,        sql::table_pages,  sql::database_now,
         sql::deleted_since, sql::sweep,         sql::depth,        sql::lease_hold,
         sql::lease_release, sql::list,          sql::show,         sql::history,
         sql::state,         sql::retry_by_hand, sql::retry_failed, sql::cancel_by_hand,
-        sql::stats,         sql::stuck};
+        sql::stats,         sql::stuck,         sql::review,       sql::leased_priorities};
     for (const auto& statement : all) {
         EXPECT_NO_THROW(sql(fmt::format("PREPARE {} AS {}", statement.name, statement.text)))
             << statement.name;

@@ -213,6 +213,29 @@ TEST_F(WebhookDoor, AnEventThatTheDatabaseRefusesDoesNotHurtItsNeighbours) {
     EXPECT_THAT(column("msg_5", "original_event"), testing::StartsWith("base64:"));
 }
 
+TEST_F(WebhookDoor, TheUserOfAnEventKeptForReviewIsReadAgainWhereClerkCanBeAsked) {
+    sql("ALTER TABLE job_queue ADD CHECK (payload->>'name' IS DISTINCT FROM 'Bad')");
+    const auto refreshes = [&] {
+        return sql(
+            "SELECT string_agg(subject || ' ' || status, ', ' ORDER BY subject) "
+            "FROM job_queue WHERE job_type = 'REFRESH_USER'");
+    };
+    const auto refused = [&](const std::string& id) {
+        return user("user.updated", id, R"(,"first_name":"Bad")");
+    };
+    door.post({.id = "msg_1", .body = refused("user_a")});
+    EXPECT_EQ(refreshes(), "");
+
+    Door asking{io, db.config(), {.refresh_users = true}};
+    for (const auto& [id, body] :
+         {std::pair("msg_2", refused("user_a")), std::pair("msg_3", refused("user_a")),
+          std::pair("msg_4", user("", "user_b")), std::pair("msg_5", user("", "org_c")),
+          std::pair("msg_6", user("user.updated", "user_d"))}) {
+        EXPECT_EQ(asking.post({.id = id, .body = body}).status, 202U);
+    }
+    EXPECT_EQ(refreshes(), "user_a PENDING, user_b PENDING");
+}
+
 TEST_F(WebhookDoor, ForgedDeliveriesAllGetTheSameAnswerAndLeaveNoJob) {
     const std::string body = user("user.created", "user_a");
     for (const Sent& forged :
