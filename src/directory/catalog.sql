@@ -118,12 +118,12 @@ WHERE n.nspname = $1::text AND t.typname = 'UserRole'
 ORDER BY e.enumsortorder
 
 -- name: own_policies
-SELECT p.polname
+SELECT p.polname, obj_description(p.oid, 'pg_policy') AS made_from
 FROM pg_catalog.pg_policy p
 JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = $2::text
-  AND obj_description(p.oid, 'pg_policy') = 'made by rollcall, version 1'
+  AND obj_description(p.oid, 'pg_policy') LIKE 'made by rollcall%'
 
 -- name: open_policies
 -- Permissive policies of others that let users see or change rows: they add to rollcall's own.
@@ -133,7 +133,7 @@ JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = $2::text
   AND p.polpermissive AND p.polcmd IN ('r', 'w', '*')
-  AND coalesce(obj_description(p.oid, 'pg_policy'), '') NOT LIKE 'made by rollcall, version %'
+  AND coalesce(obj_description(p.oid, 'pg_policy'), '') NOT LIKE 'made by rollcall%'
   AND EXISTS (SELECT FROM unnest(p.polroles) AS t (role)
               WHERE t.role = 0 OR EXISTS (
                   SELECT FROM pg_catalog.pg_roles r WHERE r.rolname IN ('anon', 'authenticated')

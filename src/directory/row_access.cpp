@@ -16,17 +16,14 @@
 namespace rollcall::directory {
 namespace {
 
-// Changes when the policies do, so that migrate replaces its own old ones.
-constexpr std::string_view policy_mark = "made by rollcall, version 1";
 constexpr std::array<std::pair<std::string_view, std::string_view>, 2> policies{
     {{"users_select_own", "SELECT"}, {"users_update_own", "UPDATE"}}};
 // Of the columns that a created table has, those that are the application's.
 constexpr std::array<std::string_view, 2> created_columns{"preferences", "medical_profile"};
 
 bool has_policies(const UsersTableFacts& facts) {
-    return std::ranges::all_of(policies, [&](const auto& policy) {
-        return std::ranges::find(facts.own_policies, policy.first) != facts.own_policies.end();
-    });
+    return std::ranges::all_of(
+        policies, [&](const auto& policy) { return facts.own_policies.contains(policy.first); });
 }
 
 // Rows whose owner is the caller: by Clerk's subject, or by the internal id where a token carries
@@ -40,6 +37,19 @@ std::string own_row(const ColumnMap& columns) {
                       "                    THEN (auth.jwt() ->> 'sub')::uuid END))";
     if (columns.delete_mode == DeleteMode::hard || columns.deleted_at.empty()) return own;
     return own + "\n        AND " + quote_identifier(columns.deleted_at) + " IS NULL";
+}
+
+// The comment on an own policy: what it was made from. So one that the settings would make
+// otherwise by now (another delete mode, another column) is found, and replaced.
+std::string policy_comment(const ColumnMap& columns) {
+    return "made by rollcall: " + own_row(columns);
+}
+
+bool has_present_policies(const UsersTableFacts& facts, const ColumnMap& columns) {
+    return std::ranges::all_of(policies, [&](const auto& policy) {
+        const auto found = facts.own_policies.find(policy.first);
+        return found != facts.own_policies.end() && found->second == policy_comment(columns);
+    });
 }
 
 // Those of the configured columns that there are. An enum of the roles is never one of them,
@@ -92,7 +102,7 @@ std::string policies_sql(const std::string& table, const ColumnMap& columns) {
             "COMMENT ON POLICY {0} IS {4};\n",
             on, command, own_row(columns),
             command == "UPDATE" ? fmt::format("\n    WITH CHECK ({})", own_row(columns)) : "",
-            quote_literal(policy_mark));
+            quote_literal(policy_comment(columns)));
     }
     return sql;
 }
@@ -157,7 +167,7 @@ Result<void> add_row_access(UsersTablePlan& plan, const UsersTableFacts& facts,
                              "owner sees its rows until migrate has run again");
         return {};
     }
-    if (!has_policies(facts)) {
+    if (!has_present_policies(facts, columns)) {
         plan.steps.push_back({"policies users_select_own and users_update_own on " + columns.table,
                               policies_sql(table, columns)});
     }

@@ -1,7 +1,7 @@
 // Who may do what with the users table: row level security, two policies, and privileges. A user
-// reads the own row and changes those columns of it that the settings name, no others. Privileges
-// are compared with what they should be each time, so a column that became writable by other ways
-// is closed again. Pure.
+// reads the own row and changes those columns of it that the settings name, no others. Both are
+// compared with what they should be each time: a column that became writable by other ways is
+// closed again, and policies made under other settings are replaced. Pure.
 #pragma once
 
 #include "base/result.hpp"

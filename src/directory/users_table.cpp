@@ -60,7 +60,11 @@ Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table,
     for (int row = 0; row < labels.size(); ++row) {
         facts.enum_labels.emplace_back(labels.text(row, 0));
     }
-    facts.own_policies = co_await read_names(tx, sql::own_policies, table);
+    const pg::Rows own =
+        co_await tx.execute(sql::own_policies, pg::Params().text(table.schema).text(table.table));
+    for (int row = 0; row < own.size(); ++row) {
+        facts.own_policies.emplace(own.text(row, 0), own.text(row, 1));
+    }
     facts.open_policies = co_await read_names(tx, sql::open_policies, table);
     co_return facts;
 }

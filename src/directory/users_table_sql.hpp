@@ -8,6 +8,8 @@
 #include "directory/users_table.hpp"
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,11 +23,12 @@ struct UsersTableFacts {
     std::vector<std::string> enum_labels;
     bool roles_exist = true;  // authenticated and anon
     bool service_role_exists = true;
-    bool made_by_rollcall = false;           // the table has rollcall's comment
-    bool claims_exist = true;                // auth.jwt()
-    bool schema_open = true;                 // authenticated and service_role may look into it
-    bool names_taken = false;                // another table has the names of the constraints
-    std::vector<std::string> own_policies;   // those that rollcall made
+    bool made_by_rollcall = false;  // the table has rollcall's comment
+    bool claims_exist = true;       // auth.jwt()
+    bool schema_open = true;        // authenticated and service_role may look into it
+    bool names_taken = false;       // another table has the names of the constraints
+    // Those that rollcall made, by name: what they were made from.
+    std::map<std::string, std::string, std::less<>> own_policies;
     std::vector<std::string> open_policies;  // others' that open rows to users
     std::vector<std::string> lacking;        // what a person has to make first, in words
     std::int64_t duplicate_ids = 0;          // Clerk ids of more than one row

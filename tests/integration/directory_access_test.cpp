@@ -243,6 +243,33 @@ TEST_F(DirectoryAccess, PrivilegesAreWhatTheyShouldBeAfterEveryMigrate) {
     EXPECT_THAT(migrate(), testing::ElementsAre("row level security on public.users"));
 }
 
+TEST_F(DirectoryAccess, PoliciesFollowTheSettings) {
+    make();
+    sql("UPDATE users SET deleted_at = now() WHERE clerk_id = 'user_b'");
+    const auto migrate = [&] {
+        const auto made = run(ensure_users_table(pool, config.columns, {}));
+        EXPECT_TRUE(made) << made.error().message;
+        EXPECT_TRUE(run(plan_users_table(pool, config.columns, {}))->steps.empty());
+        return whats(*made);
+    };
+    const auto replaced =
+        testing::ElementsAre("policies users_select_own and users_update_own on public.users");
+    EXPECT_THAT(migrate(), testing::IsEmpty());
+    EXPECT_EQ(as("authenticated", "user_b", mine), "");
+    config.columns.delete_mode = DeleteMode::hard;  // deleted_at says nothing any more
+    EXPECT_THAT(migrate(), replaced);
+    EXPECT_EQ(as("authenticated", "user_b", mine), "user_b");
+    config.columns.delete_mode = DeleteMode::soft;
+    EXPECT_THAT(migrate(), replaced);
+    EXPECT_EQ(as("authenticated", "user_b", mine), "");
+    EXPECT_EQ(as("authenticated", "user_a", mine), "user_a");
+    // Of an earlier rollcall; those of anybody else stay theirs.
+    sql("COMMENT ON POLICY users_update_own ON users IS 'made by rollcall, version 1'");
+    EXPECT_THAT(migrate(), replaced);
+    sql("COMMENT ON POLICY users_update_own ON users IS 'ours'");
+    EXPECT_THAT(run(ensure_users_table(pool, config.columns, {}))->steps, testing::IsEmpty());
+}
+
 TEST_F(DirectoryAccess, TheRoleCannotBeMadeWritable) {
     config.columns.writable = {"role"};
     const auto named_twice = run(ensure_users_table(pool, config.columns, {}));
