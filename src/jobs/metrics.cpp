@@ -38,7 +38,11 @@ std::string_view kind_label(std::string_view kind) {
 }
 
 Metrics::Metrics(MetricsRegistry& registry)
-    : leader_(registry.gauge("rollcall_leader", "Whether this instance has the duty.")) {
+    : leader_(registry.gauge("rollcall_leader", "Whether this instance has the duty.")),
+      takes_no_change_(registry
+                           .gauge("rollcall_users_table_takes_no_change",
+                                  "1 while the users table refuses every change, and all wait.")
+                           .Add({})) {
     leader_.Add({{"role", "chores"}});
     for (const auto name : {queue_users, queue_effects}) add_queue(registry, std::string(name));
     for (const auto name : own_kinds) add_kind(registry, std::string(name));
@@ -144,6 +148,10 @@ void Metrics::claimed(std::string_view name, Seconds duration, int count) {
 
 void Metrics::rescued(std::string_view name, int count) {
     queue(name).rescued->Increment(count);
+}
+
+void Metrics::users_table_takes_no_change(bool standstill) {
+    takes_no_change_.Set(standstill ? 1 : 0);
 }
 
 void Metrics::leader(std::string_view role, bool leads) {

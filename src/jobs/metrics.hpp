@@ -40,6 +40,8 @@ public:
     void claimed(std::string_view queue, Seconds duration, int count);
     void rescued(std::string_view queue, int count);
     void leader(std::string_view role, bool leads);
+    // The users table takes no change at all: all of them wait.
+    void users_table_takes_no_change(bool standstill);
 
     // What one statement counted; see Chores.
     struct Depth {
@@ -82,6 +84,7 @@ private:
     std::map<std::string, Kind, std::less<>> kinds_;
     std::map<std::string, Queue, std::less<>> queues_;
     prometheus::Family<prometheus::Gauge>& leader_;
+    prometheus::Gauge& takes_no_change_;
 };
 
 }  // namespace rollcall::jobs

@@ -65,6 +65,8 @@ struct ApplyUser::State {
     // One claim: how many jobs it took; those that want handling alone go to `alone`.
     Task<int> claim_due(int priority, ClaimCursor::Reach reach, std::vector<std::string>& alone);
     // The batch was refused: rethrows where every other one would be, too.
+    void stand_still(std::string reason);
+    void go_on();
     Task<> judge_batch(const pg::SqlError& error);
     Task<> handle_alone(const std::vector<std::string>& ids);
     Task<> ask(std::string id);  // handles a job that has to ask Clerk
@@ -86,7 +88,7 @@ struct ApplyUser::State {
     ClaimCursor cursor;
     SteadyTime next_scheduled{};
     double last_applied_at = 0;                        // by the database, in seconds since 1970
-    bool holding = false;                              // the table takes no change at all
+    std::string standstill;                            // why the table takes no change at all
     Duration per_job{std::chrono::microseconds(100)};  // a moving average
 };
 
@@ -125,14 +127,25 @@ void ApplyUser::State::record(const AppliedBatch& batch, Duration took,
     }
 }
 
+void ApplyUser::State::stand_still(std::string reason) {
+    if (standstill.empty()) log::error("users_table_takes_no_change", {{"reason", reason}});
+    standstill = std::move(reason);
+    metrics.users_table_takes_no_change(true);
+}
+
+void ApplyUser::State::go_on() {
+    if (standstill.empty()) return;
+    standstill.clear();
+    metrics.users_table_takes_no_change(false);
+    log::info("users_table_takes_changes_again");
+}
+
 Task<> ApplyUser::State::judge_batch(const pg::SqlError& error) {
     const Refusal refusal = judge(error);
     if (refusal == Refusal::server) pg::rethrow(error);
     if (refusal == Refusal::undecided) {
         const auto probed = co_await directory.probe(pool);
-        if (!probed && !std::exchange(holding, true)) {
-            log::error("users_table_takes_no_change", {{"reason", reason_of(probed.error())}});
-        }
+        if (!probed) stand_still(reason_of(probed.error()));
         if (!probed) pg::rethrow(probed.error());
     }
     log::warn("apply_batch_refused", {{"sqlstate", error.sqlstate()}});
@@ -240,6 +253,10 @@ void ApplyUser::observe(ChangeObserver observer) {
     state_->observer = std::move(observer);
 }
 
+const std::string& ApplyUser::standstill() const {
+    return state_->standstill;
+}
+
 bool ApplyUser::asking() const {
     return !state_->asking.idle();
 }
@@ -256,7 +273,7 @@ void ApplyUser::stop() {
 Task<int> ApplyUser::run_once() {
     const int scheduled = co_await state_->work_off_scheduled();
     const int due = co_await state_->work_off_due();
-    if (std::exchange(state_->holding, false)) log::info("users_table_takes_changes_again");
+    state_->go_on();
     co_return scheduled + due;
 }
 

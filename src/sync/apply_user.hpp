@@ -15,6 +15,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
 
 namespace rollcall::sync {
@@ -53,6 +54,10 @@ public:
     // Begins no more jobs alone, nor questions to Clerk: they are due again, here or elsewhere. The
     // work loop is to be stopped too.
     void stop();
+
+    // Why the users table takes no change at all, since the last pass that met this; "" when it
+    // does.
+    [[nodiscard]] const std::string& standstill() const;
 
     void observe(ChangeObserver observer);
 

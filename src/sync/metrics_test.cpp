@@ -54,5 +54,18 @@ TEST(RunMetrics, AFailedRunIsNoSuccess) {
     EXPECT_THAT(page, HasSubstr("rollcall_sync_runs_total{result=\"failed\",trigger=\"cli\"} 1"));
 }
 
+TEST(RunMetrics, WhoTakesTheDutyShowsWhatOthersHaveFound) {
+    MetricsRegistry registry;
+    RunMetrics metrics(registry);
+    metrics.known(noon, {.missing = 0, .stale = 4, .extra = 0});
+    EXPECT_THAT(registry.render(), HasSubstr("rollcall_sync_drift_users{kind=\"stale\"} 4"));
+    EXPECT_THAT(registry.render(),
+                HasSubstr("rollcall_sync_last_success_timestamp_seconds 1800000000.5"));
+    metrics.known(std::nullopt, {});
+    EXPECT_THAT(registry.render(), HasSubstr("rollcall_sync_drift_users{kind=\"stale\"} 0"));
+    EXPECT_THAT(registry.render(),
+                HasSubstr("rollcall_sync_last_success_timestamp_seconds 1800000000.5"));
+}
+
 }  // namespace
 }  // namespace rollcall::sync

@@ -7,6 +7,8 @@ namespace rollcall::sync {
 namespace {
 
 using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
 using testing::StartsWith;
 
 class SyncRefusal : public SyncTest {
@@ -137,8 +139,12 @@ TEST_F(SyncRefusal, ATableThatTakesNothingHoldsEverythingAndSaysSo) {
         EXPECT_THAT(lines, HasSubstr("users_table_takes_no_change"));
         EXPECT_EQ(lines.find("users_table_takes_no_change"),
                   lines.rfind("users_table_takes_no_change"));
+        EXPECT_THAT(apply->standstill(), Not(IsEmpty()));
+        EXPECT_THAT(metrics.render(), HasSubstr("\nrollcall_users_table_takes_no_change 1"));
         sql(mend);
         EXPECT_EQ(work(), 3);
+        EXPECT_THAT(apply->standstill(), IsEmpty());
+        EXPECT_THAT(metrics.render(), HasSubstr("\nrollcall_users_table_takes_no_change 0"));
         EXPECT_THAT(std::string(log.text()), HasSubstr("users_table_takes_changes_again"));
         sql("DELETE FROM users; DELETE FROM rollcall.ledger; DELETE FROM job_queue");
     }
