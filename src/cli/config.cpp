@@ -77,9 +77,10 @@ private:
         const std::string mode = settings_.text("serve.mode");
         if (mode == "webhook") {
             config_.mode = Mode::webhook;
+        } else if (mode == "polling") {
+            config_.mode = Mode::polling;
         } else if (mode != "hybrid") {
-            refuse("serve.mode", mode == "polling" ? "polling is not there yet: hybrid or webhook"
-                                                   : "must be hybrid or webhook");
+            refuse("serve.mode", "must be hybrid, webhook or polling");
         }
         for (const std::string& role : settings_.list("serve.roles")) {
             if (role == "ingest") {
@@ -212,10 +213,12 @@ private:
             refuse("clerk.secret_key", "is missing: set CLERK_SECRET_KEY");
         }
         if (!needs.serve) return;
-        if (config_.roles.ingest && config_.webhook_secrets.empty()) {
-            refuse("clerk.webhook_secret", "is missing: set CLERK_WEBHOOK_SECRET");
+        if (config_.takes_webhooks() && config_.webhook_secrets.empty()) {
+            refuse("clerk.webhook_secret",
+                   "is missing: set CLERK_WEBHOOK_SECRET, or ROLLCALL_MODE=polling to do without "
+                   "it");
         }
-        if (config_.mode == Mode::hybrid && config_.clerk.secret_key.empty()) {
+        if (config_.mode != Mode::webhook && config_.clerk.secret_key.empty()) {
             refuse("clerk.secret_key",
                    "is missing: set CLERK_SECRET_KEY, or ROLLCALL_MODE=webhook to do without it");
         }

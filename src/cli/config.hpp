@@ -24,13 +24,17 @@
 
 namespace rollcall::cli {
 
-enum class Mode : std::uint8_t { hybrid, webhook };
+enum class Mode : std::uint8_t {
+    hybrid,   // webhooks, backed by polling
+    webhook,  // webhooks alone
+    polling,  // polling alone
+};
 
 // What one process does; all of it by default.
 struct Roles {
     bool ingest = false;     // the webhook route
     bool worker = false;     // applies changes, runs jobs with outside effects
-    bool scheduler = false;  // chores of the queue, on whichever instance holds the lease
+    bool scheduler = false;  // passes and chores that are due, on whichever instance has the lease
 };
 
 struct WorkConfig {
@@ -69,6 +73,9 @@ struct Config {
     WorkConfig work;
     jobs::ChoresConfig chores;
     SyncConfig sync;
+
+    [[nodiscard]] bool takes_webhooks() const { return roles.ingest && mode != Mode::polling; }
+    [[nodiscard]] bool schedules_passes() const { return mode != Mode::webhook; }
 };
 
 // What a command cannot do without; a missing one is bad_configuration, naming it.

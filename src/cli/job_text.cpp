@@ -146,4 +146,16 @@ std::string to_json(const std::vector<jobs::QueueCount>& counts,
            "\n";
 }
 
+std::string to_json(const std::vector<jobs::QueueDepth>& depths) {
+    std::string out = "[";
+    for (const jobs::QueueDepth& depth : depths) {
+        out += fmt::format(
+            R"({}{{"queue":{},"ready":{},"scheduled":{},"running":{},"retry":{},"dead":{},)"
+            R"("oldest_ready_age_seconds":{:.3f}}})",
+            out.size() > 1 ? "," : "", json_string(depth.queue), depth.ready, depth.scheduled,
+            depth.running, depth.retry, depth.dead, depth.oldest_ready_age_seconds);
+    }
+    return out + "]";
+}
+
 }  // namespace rollcall::cli

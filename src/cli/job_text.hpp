@@ -1,4 +1,4 @@
-// Jobs as the command line prints them: a table for people, JSON for programs.
+// Jobs as the command line and /statusz print them: a table for people, JSON for programs.
 #pragma once
 
 #include "jobs/queue_admin.hpp"
@@ -16,5 +16,6 @@ namespace rollcall::cli {
                                   const std::vector<jobs::StuckJob>& stuck);
 [[nodiscard]] std::string to_json(const std::vector<jobs::QueueCount>& counts,
                                   const std::vector<jobs::StuckJob>& stuck);
+[[nodiscard]] std::string to_json(const std::vector<jobs::QueueDepth>& depths);
 
 }  // namespace rollcall::cli

@@ -69,8 +69,9 @@ int serve(const Globals& globals, const Flags& flags) {
 void add_serve_command(CLI::App& app, const Globals& globals, int& exit_code) {
     auto* command = app.add_subcommand(
         "serve",
-        "Runs the service. Needs DATABASE_URL, CLERK_WEBHOOK_SECRET and, but in mode webhook, "
-        "CLERK_SECRET_KEY; the schema comes from `rollcall migrate`. SIGTERM drains, SIGHUP "
+        "Runs the service. Needs DATABASE_URL, CLERK_WEBHOOK_SECRET but in mode polling, and "
+        "CLERK_SECRET_KEY but in mode webhook; the schema comes from `rollcall migrate`. SIGTERM "
+        "drains, SIGHUP "
         "reloads");
     const auto flags = std::make_shared<Flags>();
     command->add_option_function<std::string>(
@@ -81,7 +82,7 @@ void add_serve_command(CLI::App& app, const Globals& globals, int& exit_code) {
         "Admin listener, address:port");
     command->add_option_function<std::string>(
         "--mode", [flags](const std::string& v) { (*flags)["serve.mode"] = v; },
-        "hybrid or webhook");
+        "hybrid, webhook or polling");
     command->add_option_function<std::string>(
         "--roles", [flags](const std::string& v) { (*flags)["serve.roles"] = v; },
         "ingest, worker, scheduler; separated by spaces");

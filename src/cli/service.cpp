@@ -11,7 +11,9 @@
 #include "base/together.hpp"
 #include "base/wakeup.hpp"
 #include "clerk/http_backend_api.hpp"
+#include "cli/job_text.hpp"
 #include "cli/migrations.hpp"
+#include "cli/polling.hpp"
 #include "cli/version.hpp"
 #include "crypto/digest.hpp"
 #include "directory/directory.hpp"
@@ -31,8 +33,6 @@
 #include "webhooks/delivery_log.hpp"
 #include "webhooks/endpoint.hpp"
 #include "webhooks/intake.hpp"
-
-#include <fmt/format.h>
 
 namespace rollcall::cli {
 namespace {
@@ -107,6 +107,7 @@ struct Service::Parts {
     std::unique_ptr<sync::ApplyUser> apply_user;
     std::unique_ptr<sync::Refresh> refresh;
     std::unique_ptr<jobs::WorkLoop> apply_loop;
+    std::unique_ptr<Polling> polling;
     jobs::WorkLoop opening;
 
     // The webhook door.
@@ -139,6 +140,7 @@ struct Service::Parts {
     void start_workers();
     void wake(std::string_view whose);
     Task<std::string> queue_status();
+    Task<> stop_polling(Duration limit, bool& ended);
     Task<> stop_applying(Duration limit, bool& ended);
     Task<> stop_worker(Duration limit, bool& ended);
     Task<> drain();
@@ -211,6 +213,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
         clerk_channel = std::make_unique<clerk::ApiChannel>(executor, config.clerk, metrics);
         clerk = std::make_unique<clerk::HttpBackendApi>(*clerk_channel);
     }
+    polling = std::make_unique<Polling>(executor, config, name, clerk_channel.get(), metrics,
+                                        job_metrics);
     metrics.gauge("rollcall_build_info", "What this binary is; always 1")
         .Add({{"version", std::string(version())},
               {"commit", std::string(commit())},
@@ -228,7 +232,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
 void Service::Parts::add_routes() {
     health.add("database", [this] { return database_answers(); });
     health.add("schema", [this]() -> Task<bool> { co_return directory != nullptr; });
-    if (config.roles.ingest) endpoint.add_routes(public_router);
+    if (config.takes_webhooks()) endpoint.add_routes(public_router);
+    polling->add_routes(public_router, admin_router);
     admin::add_process_jobs_route(public_router, config.cron_secret, [this] { return work_off(); });
     health.add_routes(public_router);
     health.add_routes(admin_router);
@@ -249,6 +254,14 @@ void Service::Parts::add_routes() {
         co_return listener.listening() ? "true" : "false";
     });
     status.add("queue", [this] { return queue_status(); });
+    status.add("users_table_takes_changes", [this]() -> Task<std::string> {
+        if (apply_user == nullptr) co_return "null";
+        co_return apply_user->standstill().empty() ? "true" : "false";
+    });
+    status.add("sync", [this]() -> Task<std::string> {
+        if (!co_await database_answers()) co_return "null";
+        co_return co_await polling->status();
+    });
     status.add_routes(admin_router, config.admin_token);
 }
 
@@ -309,7 +322,7 @@ Task<int> Service::Parts::open_directory() {
         sync::ApplyConfig{config.work.batch, config.work.lanes}, job_metrics);
     if (observers.changed) apply_user->observe(observers.changed);
     if (clerk != nullptr) {
-        refresh = std::make_unique<sync::Refresh>(pool, *directory, *clerk);
+        refresh = std::make_unique<sync::Refresh>(pool, *directory, *clerk, config.sync.guard);
         if (observers.changed) refresh->observe(observers.changed);
         worker.handle(std::string(jobs::refresh_user),
                       [this](const jobs::Job& job) { return refresh->handle(job); });
@@ -321,6 +334,7 @@ Task<int> Service::Parts::open_directory() {
                   });
     log::info("directory_open", {{"table", config.users.table}});
     start_workers();
+    polling->open(pool, *directory, observers.changed);
     co_return 0;
 }
 
@@ -361,15 +375,12 @@ Task<int> Service::Parts::work_off() {
 
 Task<std::string> Service::Parts::queue_status() {
     if (directory == nullptr || !co_await database_answers()) co_return "null";
-    std::string out = "[";
-    for (const jobs::QueueDepth& depth : co_await queue_admin.depth()) {
-        out += fmt::format(
-            R"({}{{"queue":{},"ready":{},"scheduled":{},"running":{},"retry":{},"dead":{},)"
-            R"("oldest_ready_age_seconds":{:.3f}}})",
-            out.size() > 1 ? "," : "", json_string(depth.queue), depth.ready, depth.scheduled,
-            depth.running, depth.retry, depth.dead, depth.oldest_ready_age_seconds);
-    }
-    co_return out + "]";
+    co_return to_json(co_await queue_admin.depth());
+}
+
+Task<> Service::Parts::stop_polling(Duration limit, bool& ended) {
+    ended = co_await polling->stop(limit);
+    if (!ended) log::warn("pass_cut_short");
 }
 
 // What has not ended by then is as it was in the queue: due again.
@@ -395,7 +406,12 @@ Task<> Service::Parts::drain() {
     const auto left = [deadline] {
         return std::max<Duration>(deadline - std::chrono::steady_clock::now(), Duration::zero());
     };
-    co_await public_server.drain(std::chrono::duration_cast<milliseconds>(left()));
+    // A request may wait for a pass, which is interrupted.
+    bool polled = false;
+    std::vector<Task<>> doors;
+    doors.push_back(public_server.drain(std::chrono::duration_cast<milliseconds>(left())));
+    doors.push_back(stop_polling(left(), polled));
+    co_await together(std::move(doors));
     co_await opening.stop();
     co_await intake.stop();
     bool applied = false;
@@ -414,7 +430,7 @@ Task<> Service::Parts::drain() {
     co_await intake_pool.stop();
     co_await work_pool.stop();
     co_await pool.stop();
-    all_ended = applied && worked;
+    all_ended = polled && applied && worked;
     drained.wake();
 }
 

@@ -25,8 +25,8 @@ SyncParts::SyncParts(Executor executor, const Config& config, std::string instan
     : pool_(executor, "sync", sync_connections(config), config.database, metrics),
       patient_(channel, clerk::for_a_pass),
       prompt_(channel, clerk::prompt),
-      pass_refresh_(pool_, directory, patient_),
-      refresh_(pool_, directory, prompt_),
+      pass_refresh_(pool_, directory, patient_, config.sync.guard),
+      refresh_(pool_, directory, prompt_, config.sync.guard),
       reconciler_(pool_, directory, patient_, pass_refresh_,
                   reconciler_of(config, std::move(instance))),
       user_refresh_(reconciler_.runs(), refresh_) {}

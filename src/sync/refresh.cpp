@@ -15,11 +15,12 @@ constexpr int rounds_max = 8;
 
 }  // namespace
 
-Refresh::Refresh(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk)
+Refresh::Refresh(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk,
+                 DeletionGuard guard)
     : pool_(pool),
       directory_(directory),
       clerk_(pool, clerk),
-      absences_(pool),
+      absences_(pool, guard),
       conflicts_(directory, &clerk_) {}
 
 Task<jobs::Outcome> Refresh::handle(const jobs::Job& job) {

@@ -26,8 +26,10 @@ struct Refreshed {
 
 class Refresh {
 public:
-    // All references must outlive this.
-    Refresh(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk);
+    // All references must outlive this. `guard`: how many users at most go within an hour because
+    // Clerk does not know them.
+    Refresh(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk,
+            DeletionGuard guard = {});
 
     // For Worker::handle(jobs::refresh_user, …). Clerk out of reach is a retry that burns no
     // attempt, and so is a deletion that is held back.
