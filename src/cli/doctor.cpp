@@ -2,16 +2,19 @@
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
-#include "clerk/http_backend_api.hpp"
+#include "clerk/answers.hpp"
+#include "clerk/api_channel.hpp"
 #include "cli/migrations.hpp"
 #include "cli/sql.hpp"
 #include "cli/version.hpp"
 #include "directory/directory.hpp"
 #include "directory/users_table.hpp"
+#include "http/date.hpp"
 #include "jobs/job.hpp"
 #include "jobs/queue_admin.hpp"
 #include "jobs/reason.hpp"
 #include "pg/migrator.hpp"
+#include "sync/run_ledger.hpp"
 #include "webhooks/signature.hpp"
 
 #include <fmt/format.h>
@@ -27,12 +30,11 @@ namespace {
 
 constexpr int oldest_server = 140000;
 constexpr std::int64_t clock_offset_max_ms = 2'000;
+constexpr std::int64_t clerk_offset_max_seconds = 3;
 constexpr std::size_t foreign_kinds_shown = 8;
-// No user has this id; a 404 for it shows that the key is good.
-constexpr std::string_view nobody = "user_rollcalldoctor00000000000000";
 
 void check_webhook_secret(const Config& config, Findings& findings) {
-    if (!config.roles.ingest) return;
+    if (!config.takes_webhooks()) return;
     const auto secrets = webhooks::SigningSecrets::parse(config.webhook_secrets);
     if (config.webhook_secrets.empty() || !secrets) {
         return findings.fail("webhook_secret", "none is set",
@@ -158,6 +160,71 @@ Task<bool> check_schema(pg::Pool& pool, const Config& config, Findings& findings
     co_return plan && plan->steps.empty();
 }
 
+// Whether the table takes changes, by a change of nothing.
+Task<> check_changes(pg::Pool& pool, const Config& config, Findings& findings) {
+    auto directory = co_await directory::Directory::open(pool, {.columns = config.users});
+    if (!directory) {
+        findings.fail("users_table_changes", directory.error(),
+                      "docs/directory.md says what the table needs");
+        co_return;
+    }
+    const auto taken = co_await (*directory)->probe(pool);
+    if (taken) {
+        findings.ok("users_table_changes", "the table takes changes");
+    } else {
+        findings.fail("users_table_changes", jobs::reason_of(taken.error()),
+                      "all changes wait: is a privilege missing, or a trigger or constraint new?");
+    }
+}
+
+bool is_live(const Secret& secret_key) {
+    return secret_key.reveal().starts_with("sk_live_");
+}
+
+void check_key_kind(const Config& config, const clerk::Instance& instance, Findings& findings) {
+    const std::string_view kind = is_live(config.clerk.secret_key) ? "live" : "test";
+    const bool production = instance.environment_type == "production";
+    if (production == is_live(config.clerk.secret_key)) {
+        findings.ok("clerk_key", fmt::format("a {} key of {} ({})", kind, instance.id,
+                                             instance.environment_type));
+    } else {
+        findings.warn("clerk_key",
+                      fmt::format("a {} key, but {} is a {} instance", kind, instance.id,
+                                  instance.environment_type),
+                      "set clerk.rate_limit to the instance's quota, or use its own key");
+    }
+}
+
+// A date in a header has whole seconds.
+void check_clerk_clock(const http::Response& answer, Findings& findings) {
+    const auto sent = answer.headers.get("Date");
+    const auto theirs = sent ? http::parse_http_date(*sent) : std::nullopt;
+    if (!theirs) return;
+    const auto offset =
+        std::chrono::round<std::chrono::seconds>(real_clock().now() - *theirs).count();
+    if (std::abs(offset) > clerk_offset_max_seconds) {
+        findings.warn("clerk_clock", fmt::format("differs from Clerk's by {} s", offset),
+                      "synchronise it with NTP: signatures are valid for 300 s");
+    } else {
+        findings.ok("clerk_clock", fmt::format("{} s from Clerk's", offset));
+    }
+}
+
+void check_instance(const sync::SyncState& state, const clerk::Instance& instance,
+                    Findings& findings) {
+    if (state.instance_id.empty()) {
+        findings.ok("clerk_instance",
+                    "the first pass will note that this database is of " + instance.id);
+    } else if (state.instance_id == instance.id) {
+        findings.ok("clerk_instance", "this database is filled from " + instance.id);
+    } else {
+        findings.fail("clerk_instance",
+                      fmt::format("the secret key is of {}, this database is filled from {}",
+                                  instance.id, state.instance_id),
+                      "set the key of that instance, or the database of this one");
+    }
+}
+
 }  // namespace
 
 void check_settings(const Settings& settings, const Config& config, Findings& findings) {
@@ -165,7 +232,7 @@ void check_settings(const Settings& settings, const Config& config, Findings& fi
                                       settings.get("serve.roles").text));
     check_webhook_secret(config, findings);
     if (config.clerk.secret_key.empty()) {
-        if (config.mode == Mode::hybrid) {
+        if (config.mode != Mode::webhook) {
             findings.fail("clerk_key", "none is set",
                           "set CLERK_SECRET_KEY, or ROLLCALL_MODE=webhook");
         } else {
@@ -179,9 +246,10 @@ void check_settings(const Settings& settings, const Config& config, Findings& fi
     }
 }
 
-Task<> check_database(pg::Pool& pool, const Config& config, Findings& findings) {
+Task<bool> check_database(pg::Pool& pool, const Config& config, Findings& findings) {
     co_await check_server(pool, findings);
-    if (!co_await check_schema(pool, config, findings)) co_return;
+    if (!co_await check_schema(pool, config, findings)) co_return false;
+    co_await check_changes(pool, config, findings);
     const auto exposed = co_await pool.execute(sql::exposed_tables);
     if (exposed.empty()) {
         findings.ok("exposure", "anon and authenticated see nothing of the queue or rollcall");
@@ -194,23 +262,54 @@ Task<> check_database(pg::Pool& pool, const Config& config, Findings& findings) 
     const auto counts = co_await admin.stats();
     check_queue_counts(counts, co_await admin.stuck(std::chrono::hours(1)), findings);
     check_foreign_jobs(counts, findings);
+    co_return true;
 }
 
-Task<> check_clerk(Executor executor, const Config& config, Findings& findings) {
-    if (config.clerk.secret_key.empty()) co_return;
+Task<std::optional<clerk::Instance>> check_clerk(Executor executor, const Config& config,
+                                                 Findings& findings) {
+    if (config.clerk.secret_key.empty()) co_return std::nullopt;
     MetricsRegistry unseen;
     clerk::ApiChannel channel(executor, config.clerk, unseen);
-    clerk::HttpBackendApi clerk(channel);
-    const auto answer = co_await clerk.get_user(nobody);
-    if (answer) {
-        findings.ok("clerk", config.clerk.url + " answers, the key is good");
-    } else if (answer.error().code == ErrorCode::unauthenticated) {
-        findings.fail("clerk", answer.error(),
-                      "check CLERK_SECRET_KEY: Clerk's dashboard, API keys; of the same instance "
-                      "as the webhook secret");
+    std::int64_t requests = 0;
+    const auto answer =
+        co_await channel.get("get_instance", "/v1/instance", clerk::prompt, requests);
+    const auto instance = clerk::read_instance_answer(answer);
+    if (!instance) {
+        const bool key = instance.error().code == ErrorCode::unauthenticated;
+        findings.fail(
+            "clerk", instance.error(),
+            key ? "check CLERK_SECRET_KEY: Clerk's dashboard, API keys; of the same "
+                  "instance as the webhook secret"
+                : "check CLERK_API_URL, and the network from here to " + config.clerk.url);
+        co_return std::nullopt;
+    }
+    findings.ok("clerk", config.clerk.url + " answers, the key is good");
+    check_key_kind(config, *instance, findings);
+    check_clerk_clock(*answer, findings);
+    co_return *instance;
+}
+
+Task<> check_polling(pg::Pool& pool, const Config& config,
+                     const std::optional<clerk::Instance>& instance, Findings& findings) {
+    const sync::SyncState state = co_await sync::RunLedger(pool, "doctor").state();
+    if (instance) check_instance(state, *instance, findings);
+    if (state.held_deletes > 0) {
+        findings.warn("held_deletes",
+                      fmt::format("{} deletions wait for a person", state.held_deletes),
+                      fmt::format("rollcall sync --approve-deletes {0} or --discard-deletes {0}",
+                                  state.held_run));
+    }
+    if (!config.schedules_passes()) co_return;
+    if (state.failures_in_a_row > 0) {
+        findings.warn("sync",
+                      fmt::format("the last {} passes did not complete", state.failures_in_a_row),
+                      "rollcall sync --history says why");
+    } else if (!state.full_completed_at) {
+        findings.warn("sync", "no complete pass has completed yet",
+                      "is a process with the role scheduler running? rollcall sync --full");
     } else {
-        findings.fail("clerk", answer.error(),
-                      "check CLERK_API_URL, and the network from here to " + config.clerk.url);
+        findings.ok("sync", fmt::format("the last complete pass ended {}",
+                                        to_rfc3339(*state.full_completed_at)));
     }
 }
 

@@ -38,8 +38,12 @@ test('a deployment that is well', async () => {
       'clock',
       'schema',
       'users_table',
+      'users_table_changes',
       'exposure',
       'clerk',
+      'clerk_key',
+      'clerk_clock',
+      'clerk_instance',
     ]) {
       const { code, verdict, message } = finding(check, {
         CLERK_SECRET_KEY: SECRET_KEY,
@@ -170,4 +174,64 @@ test('jobs of the application that nobody works on', async () => {
   const { verdict, message } = finding('foreign_jobs', { DATABASE_URL: postgres.url(shared) });
   assert.equal(verdict, 'warn');
   assert.match(message, /^3 jobs of types .* REFRESH_USR, SEND_EMAIL$/);
+});
+
+test('polling: whose instance it is, passes that fail, deletions that wait', async () => {
+  const sim = await Simulator.start('--users', '3');
+  const database = await postgres.create();
+  const there = {
+    DATABASE_URL: postgres.url(database),
+    ROLLCALL_MODE: 'polling',
+    CLERK_WEBHOOK_SECRET: '',
+    CLERK_SECRET_KEY: SECRET_KEY,
+    CLERK_API_URL: sim.url,
+  };
+  try {
+    migrate(there.DATABASE_URL);
+    const before = finding('sync', there);
+    assert.deepEqual([before.code, before.verdict], [0, 'warn']);
+    assert.match(before.message, /no complete pass/);
+    assert.equal(rollcall(['sync', '--full'], { ...there }).code, 0);
+    assert.equal(finding('sync', there).verdict, 'ok');
+    assert.match(finding('clerk_instance', there).message, /is filled from ins_/);
+
+    await sim.faults({ api_401: true });
+    assert.notEqual(rollcall(['sync'], { ...there }).code, 0);
+    await sim.faults({ api_401: false });
+    const failing = finding('sync', there);
+    assert.match(failing.message, /the last 1 passes did not complete/);
+    assert.match(failing.advice, /--history/);
+
+    await postgres.query(
+      database,
+      `INSERT INTO rollcall.held_deletes (run_id, clerk_id)
+       SELECT max(id), 'user_held' FROM rollcall.sync_runs`,
+    );
+    assert.match(finding('held_deletes', there).advice, /--approve-deletes \d+/);
+    await postgres.query(database, "UPDATE rollcall.sync_state SET instance_id = 'ins_staging'");
+    const other = finding('clerk_instance', there);
+    assert.deepEqual([other.code, other.verdict], [1, 'fail']);
+    assert.match(other.message, /is of ins_\w+, this database is filled from ins_staging/);
+  } finally {
+    await sim.stop();
+  }
+});
+
+test('a users table that takes no change', async () => {
+  const database = await postgres.create();
+  const whole = postgres.url(database);
+  migrate(whole);
+  await postgres.query(
+    database,
+    `CREATE ROLE clerk_reader LOGIN BYPASSRLS;
+     GRANT ALL ON SCHEMA public, rollcall, auth TO clerk_reader;
+     GRANT ALL ON ALL TABLES IN SCHEMA public, rollcall TO clerk_reader;
+     REVOKE UPDATE ON public.users FROM clerk_reader`,
+  );
+  const { code, verdict, message, advice } = finding('users_table_changes', {
+    DATABASE_URL: whole.replace('user=postgres', 'user=clerk_reader'),
+  });
+  assert.deepEqual([code, verdict], [1, 'fail'], message);
+  assert.match(message, /users/);
+  assert.match(advice, /privilege/);
 });
