@@ -1,6 +1,7 @@
 #include "base/timeout.hpp"
 
 #include <gtest/gtest.h>
+#include <boost/asio/detached.hpp>
 #include <stdexcept>
 #include <string>
 
@@ -45,6 +46,30 @@ TEST(WithTimeout, GivesNothingWhenTimeIsUpAndEndsTheTask) {
     bool ended = false;
     EXPECT_EQ(run(with_timeout(after(hours(1), "value", ended), milliseconds(1))), std::nullopt);
     EXPECT_TRUE(ended);  // cancelled, not left behind
+}
+
+TEST(WithEnd, GivesNothingOnceTheTimerWasEnded) {
+    asio::io_context io;
+    SteadyTimer end(io.get_executor());
+    end.expires_at(SteadyTimer::time_point::max());
+    bool ended = false;
+    std::optional<std::string> value = "unset";
+    const auto wait = [&]() -> Task<> {
+        value = co_await with_end(after(hours(1), "value", ended), end);
+    };
+    asio::co_spawn(io, wait, asio::detached);
+    io.poll();
+    EXPECT_EQ(value, "unset");
+    end.expires_at(SteadyTimer::time_point::min());
+    io.run();
+    EXPECT_EQ(value, std::nullopt);
+    EXPECT_TRUE(ended);
+    // And from then on at once.
+    value = "unset";
+    asio::co_spawn(io, wait, asio::detached);
+    io.restart();
+    io.run();
+    EXPECT_EQ(value, std::nullopt);
 }
 
 TEST(WithTimeout, RethrowsAtOnce) {
