@@ -31,6 +31,25 @@ missing_of() {
     done
 }
 
+# Installs "$@" without starting the services that come with them: prometheus, of which only
+# promtool is wanted, would take the port of rollcall's admin listener. policy-rc.d is Debian's
+# switch for that; one that is there already is left as it is.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d
+    (
+        if [[ ! -e $policy ]]; then
+            trap 'rm -f "$policy"' EXIT
+            trap 'exit 1' INT TERM
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod +x "$policy"
+        fi
+        "${install[@]}" "$@"
+    )
+    if [[ " $* " == *" prometheus "* ]] && command -v systemctl >/dev/null; then
+        systemctl --quiet disable prometheus || echo "install: prometheus stays enabled" >&2
+    fi
+}
+
 # Debian's postgresql-15 makes and starts a server of its own when it is installed. Nobody asked for
 # that one (rollcall starts a private server), so the switch that Debian provides is off while the
 # package is installed, and its file is put back to the byte. The switch belongs to
@@ -50,7 +69,7 @@ install_packages() {
     export DEBIAN_FRONTEND=noninteractive
     local install=(apt-get -y -q -o DPkg::Lock::Timeout=300 install --no-install-recommends)
     apt-get -q update
-    "${install[@]}" "${others[@]}"
+    without_services "${others[@]}"
     ((${#servers[@]})) || return 0
     (
         cp -p "$config" "$config.before-rollcall"
