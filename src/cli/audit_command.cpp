@@ -16,12 +16,12 @@ namespace rollcall::cli {
 namespace {
 
 constexpr const char* description =
-    "Compares every user of Clerk's with the users table, field by field. Writes nothing.\n"
-    "\n"
-    "missing: Clerk has the user, the table no living row. different: both have, with other\n"
-    "content. extra: the table has a living row, Clerk no such user. `rollcall sync --full` mends "
-    "all three.";
+    "Compares every user of Clerk's with the users table, field by field; writes nothing";
 constexpr const char* footer =
+    "missing: Clerk has the user, the table no living row. different: both have, with other\n"
+    "content. extra: the table has a living row, Clerk no such user. `rollcall sync --full`\n"
+    "mends all three.\n"
+    "\n"
     "Exit codes: 0 equal, 1 different or not to be told, 2 usage, 69 Clerk or the database out of\n"
     "reach, 75 a run is under way, 78 bad configuration.\n"
     "\n"
@@ -104,8 +104,8 @@ void add_audit_command(CLI::App& app, const Globals& globals, int& exit_code) {
     command->footer(footer);
     const auto limit = std::make_shared<std::size_t>(100);
     command->add_option("--limit", *limit, "At most so many users of each kind (100)")
-        ->type_name("N")
-        ->check(CLI::Range(0, 100'000));
+        ->check(CLI::Range(0, 100'000))
+        ->option_text("N");
     command->callback([limit, &globals, &exit_code] {
         exit_code =
             with_sync(globals, [&](SyncParts& parts) { return compare(globals, *limit, parts); });

@@ -9,19 +9,22 @@
 #include <fmt/format.h>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace rollcall::cli {
 namespace {
 
 constexpr const char* description =
-    "Reconciles the users table with Clerk now.\n"
-    "\n"
+    "Reconciles the users table with Clerk now, or shows what would be done";
+constexpr const char* footer =
     "Without flags: what Clerk has changed since the last pass, or everyone when there was none.\n"
     "Only --full notices who is gone from Clerk. Deletions beyond sync.delete_guard_users and\n"
     "sync.delete_guard_ratio are held back and wait for --approve-deletes or --discard-deletes.\n"
-    "Ctrl-C leaves a complete pass where the next one goes on from.";
-constexpr const char* footer =
+    "Ctrl-C leaves a complete pass where the next one goes on from.\n"
+    "\n"
     "Exit codes: 0 completed (--dry-run: equal), 1 incomplete, failed, or deletions held\n"
     "(--dry-run: different), 2 usage, 69 Clerk or the database out of reach, 75 another run is\n"
     "under way, 78 bad configuration.\n"
@@ -41,8 +44,32 @@ struct Options {
     std::string user;
     std::int64_t approve = 0;
     std::int64_t discard = 0;
-    int limit = 20;
+    std::optional<int> limit;
 };
+
+constexpr int history_limit = 20;
+
+// What is asked for is one thing at a time; only a comparison may be called complete, as it is.
+std::optional<Error> contradiction(const Options& options) {
+    std::vector<std::string_view> asked;
+    if (options.dry_run) {
+        asked.emplace_back("--dry-run");
+    } else if (options.full) {
+        asked.emplace_back("--full");
+    }
+    if (!options.user.empty()) asked.emplace_back("--user");
+    if (options.history) asked.emplace_back("--history");
+    if (options.approve > 0) asked.emplace_back("--approve-deletes");
+    if (options.discard > 0) asked.emplace_back("--discard-deletes");
+    if (asked.size() > 1) {
+        return Error{ErrorCode::invalid_input,
+                     fmt::format("{} and {} exclude each other", asked[0], asked[1])};
+    }
+    if (options.limit && !options.history) {
+        return Error{ErrorCode::invalid_input, "--limit is of --history"};
+    }
+    return std::nullopt;
+}
 
 int tell(const Globals& globals, const sync::RunSummary& summary) {
     fmt::print("{}", globals.json ? sync::to_json(summary) + "\n" : to_text(summary));
@@ -132,7 +159,8 @@ int show_history(const Globals& globals, int limit) {
 }
 
 int run_sync(const Globals& globals, const Options& options) {
-    if (options.history) return show_history(globals, options.limit);
+    if (const auto wrong = contradiction(options)) return report(*wrong);
+    if (options.history) return show_history(globals, options.limit.value_or(history_limit));
     return with_sync(globals, [&](SyncParts& parts) {
         if (options.approve > 0) return approve(globals, options.approve, parts);
         if (options.discard > 0) return discard(globals, options.discard, parts);
@@ -148,34 +176,30 @@ void add_sync_command(CLI::App& app, const Globals& globals, int& exit_code) {
     auto* command = app.add_subcommand("sync", description);
     command->footer(footer);
     const auto options = std::make_shared<Options>();
-    auto* full =
-        command->add_flag("--full", options->full, "Every user, and who is gone: a complete pass");
-    auto* user = command->add_option("--user", options->user,
-                                     "Only this user, by Clerk id; 404 is asked twice");
-    user->type_name("ID")->check([](const std::string& id) {
-        return id.empty() ? std::string("must not be empty") : std::string();
-    });
-    auto* dry_run = command->add_flag("--dry-run", options->dry_run,
-                                      "Compare all users and print each difference; write nothing");
-    auto* history = command->add_flag("--history", options->history, "The latest attempts");
+    command->add_flag("--full", options->full, "Every user, and who is gone: a complete pass");
+    command
+        ->add_option("--user", options->user,
+                     "Only this user, by Clerk id; who is not found is asked for twice")
+        ->type_name("ID")
+        ->check([](const std::string& id) {
+            return id.empty() ? std::string("must not be empty") : std::string();
+        });
+    command->add_flag("--dry-run", options->dry_run,
+                      "Compare all users and print each difference; write nothing");
+    command->add_flag("--history", options->history, "The latest attempts, failed ones too");
     command->add_option("--limit", options->limit, "Of --history: at most so many (20)")
-        ->type_name("N")
         ->check(CLI::Range(1, 1000))
-        ->needs(history);
-    auto* approve_option = command->add_option(
-        "--approve-deletes", options->approve,
-        "Delete whom this run has held back, each looked up in Clerk once more");
-    approve_option->type_name("RUN")->check(CLI::PositiveNumber);
-    auto* discard_option =
-        command->add_option("--discard-deletes", options->discard,
-                            "Keep whom this run has held back; the next complete pass judges anew");
-    discard_option->type_name("RUN")->check(CLI::PositiveNumber);
-    user->excludes(full)->excludes(dry_run);
-    history->excludes(full)->excludes(user)->excludes(dry_run);
-    for (auto* decision : {approve_option, discard_option}) {
-        decision->excludes(full)->excludes(user)->excludes(dry_run)->excludes(history);
-    }
-    approve_option->excludes(discard_option);
+        ->option_text("N");
+    command
+        ->add_option("--approve-deletes", options->approve,
+                     "Delete whom this run has held back, each looked up in Clerk once more")
+        ->check(CLI::PositiveNumber)
+        ->option_text("RUN");
+    command
+        ->add_option("--discard-deletes", options->discard,
+                     "Keep whom this run has held back; the next complete pass judges anew")
+        ->check(CLI::PositiveNumber)
+        ->option_text("RUN");
     command->callback([options, &globals, &exit_code] { exit_code = run_sync(globals, *options); });
 }
 
