@@ -67,7 +67,7 @@ int dev(const Globals& globals, const DevArguments& arguments) {
     sim.users = arguments.users;
     sim.state_file = arguments.state_dir + "/clerk.json";
     return run_dev_session(std::move(*settings), std::move(*config), std::move(sim), account,
-                           arguments.once);
+                           arguments.once, [&] { postgres.stop(); });
 }
 
 }  // namespace

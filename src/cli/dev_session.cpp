@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 #include <boost/asio/ip/tcp.hpp>
 #include <charconv>
+#include <cstdlib>
 
 namespace rollcall::cli {
 namespace {
@@ -147,10 +148,17 @@ std::vector<std::string> ids_of(const sim::ClerkSimulator& clerk) {
     return ids;
 }
 
+// What is still under way refers to parts of the session: it is not taken apart around it.
+[[noreturn]] void leave_at_once(const Account& account, const std::function<void()>& leave) {
+    account.heading("stopped before all work had ended; a next start goes on with it");
+    leave();
+    std::quick_exit(exit_ok);
+}
+
 }  // namespace
 
 int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig sim,
-                    const Account& account, bool once) {
+                    const Account& account, bool once, const std::function<void()>& leave) {
     free_if_taken(settings, "serve.listen", config.public_listener);
     free_if_taken(settings, "admin.listen", config.admin_listener);
     if (const int code = migrate_database(config); code != exit_ok) return code;
@@ -169,15 +177,16 @@ int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig 
     sim::ClerkSimulator clerk(executor, std::move(sim), http::make_server_metrics(sim_metrics));
     if (auto started = clerk.start(); !started) return report(started.error());
 
+    bool all_ended = false;
     const auto stop = [&] {
         spawn(executor, "stop_session",
               [](Watch& seen, Service& served, sim::ClerkSimulator& simulated,
-                 asio::io_context& ending) -> Task<> {
+                 asio::io_context& ending, bool& ended) -> Task<> {
                   co_await simulated.drain(std::chrono::seconds(1));
-                  co_await served.drain();
-                  co_await seen.stop();
+                  ended = co_await served.drain();
+                  if (ended) co_await seen.stop();
                   ending.stop();
-              }(watch, service, clerk, loop));
+              }(watch, service, clerk, loop, all_ended));
     };
     Signals signals(executor);
     signals.on_stop([&] {
@@ -189,6 +198,7 @@ int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig 
     tell_where_to_look(account, service, clerk, secret_key);
     spawn(executor, "greet", watch.greet(ids_of(clerk)));
     loop.run();
+    if (!all_ended) leave_at_once(account, leave);
     return exit_ok;
 }
 

@@ -7,10 +7,14 @@
 #include "cli/settings.hpp"
 #include "sim/clerk_simulator.hpp"
 
+#include <functional>
+
 namespace rollcall::cli {
 
-// Returns the exit code. With `once` it ends by itself when the first synced user is visible.
+// Returns the exit code. With `once` it ends by itself when the first synced user is visible. Where
+// the service cannot be drained in time, or a second signal comes, it says so, calls `leave` and
+// ends the process itself, as `rollcall serve` does.
 int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig sim,
-                    const Account& account, bool once);
+                    const Account& account, bool once, const std::function<void()>& leave);
 
 }  // namespace rollcall::cli

@@ -10,9 +10,12 @@ import { test } from 'node:test';
 import { binary, until } from './simulator.mjs';
 
 class Dev {
-  constructor(state) {
+  constructor(state, environment = {}) {
     this.output = '';
-    this.child = spawn(binary(), ['dev', '--state', state], { stdio: ['ignore', 'pipe', 'pipe'] });
+    this.child = spawn(binary(), ['dev', '--state', state], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...environment },
+    });
     this.child.stdout.on('data', (chunk) => (this.output += chunk));
     this.child.stderr.on('data', (chunk) => (this.output += chunk));
     this.closed = once(this.child, 'close');
@@ -96,6 +99,44 @@ test('the first synced user is visible; a second start goes on with the same dat
     rmSync(path.join('/var/tmp', path.basename(socket)), { recursive: true, force: true });
     rmSync(socket, { recursive: true, force: true });
   } finally {
+    rmSync(state, { recursive: true, force: true });
+  }
+});
+
+test('a stop that work outlives is said, and leaves nothing behind', async () => {
+  const state = mkdtempSync(path.join(os.tmpdir(), 'rollcall-dev-'));
+  const dev = new Dev(state, { ROLLCALL_SERVE_DRAIN_TIMEOUT: '200ms' });
+  let locker;
+  let socket;
+  try {
+    await dev.said(/first synced user visible/);
+    const [, clerk] = await dev.said(/Clerk +(http:\/\/\S+)/);
+    const [, postgres] = await dev.said(/psql '([^']+)'/);
+    socket = /host=([^&]+)/.exec(postgres)[1];
+    // While another session holds the table no change of a user can be applied.
+    locker = spawn('psql', [postgres, '-At'], { stdio: ['pipe', 'pipe', 'ignore'] });
+    locker.stdin.write("BEGIN; LOCK TABLE public.users; SELECT 'locked';\n");
+    await once(locker.stdout, 'data');
+    const made = await fetch(`${clerk}/v1/users`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer sk_test_rollcall_dev', 'content-type': 'application/json' },
+      body: JSON.stringify({ email_address: ['grace@example.com'] }),
+    });
+    const user = await made.json();
+    await dev.said(new RegExp(`USER_CREATED +${user.id} +stored as job`));
+    assert.equal(await dev.stop(), 0, dev.output);
+    assert.match(dev.output, /stopped before all work had ended/);
+    locker.kill('SIGKILL');
+    await once(locker, 'close');
+    assert.notEqual(spawnSync('pgrep', ['-f', socket]).status, 0, 'a server is left');
+  } finally {
+    locker?.kill('SIGKILL');
+    dev.child.kill('SIGKILL');
+    if (socket) {
+      // As root the data is not below `state`.
+      rmSync(path.join('/var/tmp', path.basename(socket)), { recursive: true, force: true });
+      rmSync(socket, { recursive: true, force: true });
+    }
     rmSync(state, { recursive: true, force: true });
   }
 });
