@@ -15,18 +15,44 @@ Task<> get(clerk::BackendApi& clerk, const std::string& clerk_id, std::optional<
     answer = co_await clerk.get_user(clerk_id);
 }
 
+Task<> get_instance(clerk::BackendApi& clerk, std::optional<Result<clerk::Instance>>& answer) {
+    answer = co_await clerk.instance();
+}
+
 }  // namespace
 
-// A key of another instance knows nobody of ours: its 404 says nothing.
-Task<bool> ClerkReader::key_knows_users(const std::string& but, const std::string& witness) {
+Task<std::optional<clerk::Instance>> ClerkReader::instance_of_key() {
+    std::optional<Result<clerk::Instance>> answer;
+    co_await jobs::guarded("clerk_not_asked", get_instance(clerk_, answer));
+    if (!answer || !*answer) co_return std::nullopt;
+    co_return **answer;
+}
+
+// A key of another instance knows nobody of ours: its 404 says nothing. What is found out is kept,
+// for polling and for the next process.
+Task<bool> ClerkReader::key_is_right(const std::string& but, const std::string& witness) {
     if (key_proven_) co_return true;
+    const auto instance = co_await instance_of_key();
+    const pg::Rows known = co_await pool_.execute(sql::known_instance);
+    if (instance && !known.text(0, 0).empty()) {
+        key_proven_ = known.text(0, 0) == instance->id;
+        co_return key_proven_;
+    }
+    co_await look_for_witness(but, witness);
+    if (!key_proven_ || !instance) co_return key_proven_;
+    const pg::Rows kept = co_await pool_.execute(
+        sql::claim_instance, pg::Params().text(instance->id).text(instance->environment_type));
+    key_proven_ = kept.text(0, 0) == instance->id;
+    co_return key_proven_;
+}
+
+Task<> ClerkReader::look_for_witness(const std::string& but, const std::string& witness) {
     if (!witness.empty() && witness != but) co_await try_key(witness);
-    if (key_proven_) co_return true;
+    if (key_proven_) co_return;
     const pg::Rows users = co_await pool_.execute(sql::some_users, pg::Params().text(but));
     for (int row = 0; row < users.size() && !key_proven_; ++row) {
         co_await try_key(std::string(users.text(row, 0)));
     }
-    co_return key_proven_;
 }
 
 Task<> ClerkReader::try_key(std::string clerk_id) {
@@ -59,12 +85,12 @@ Task<ClerkAnswer> ClerkReader::ask(std::string clerk_id, std::string witness) {
             co_return out;
         }
     }
-    if (co_await key_knows_users(clerk_id, witness)) {
+    if (co_await key_is_right(clerk_id, witness)) {
         out.kind = ClerkAnswer::Kind::no_such_user;
     } else {
         out.reason =
-            "404, but this secret key knows none of our other users either: it may be of "
-            "another instance";
+            "404, but nothing shows that this secret key is of the instance of our users: it may "
+            "be of another instance";
     }
     co_return out;
 }

@@ -1,6 +1,7 @@
 // Questions to Clerk: does this user exist, and how does it look? Nothing is thrown: no answer is
 // an answer. A 404 counts only when it is said twice, with a key that is known to be of the right
-// instance: one that found a user of ours.
+// instance: the one that rollcall.sync_state names, or, where it names none yet, one that found a
+// user of ours.
 #pragma once
 
 #include "base/clock.hpp"
@@ -40,7 +41,9 @@ public:
     Task<ClerkAnswer> ask(std::string clerk_id, std::string witness = "");
 
 private:
-    Task<bool> key_knows_users(const std::string& but, const std::string& witness);
+    Task<bool> key_is_right(const std::string& but, const std::string& witness);
+    Task<std::optional<clerk::Instance>> instance_of_key();
+    Task<> look_for_witness(const std::string& but, const std::string& witness);
     Task<> try_key(std::string clerk_id);
 
     pg::Pool& pool_;

@@ -99,6 +99,9 @@ WITH open AS (
 INSERT INTO rollcall.absences (clerk_id, first_seen_at, concluded_at)
 SELECT $1::text, coalesce((SELECT o.first_seen_at FROM open o), now()), now()
 
+-- name: known_instance
+SELECT coalesce(s.instance_id, '') FROM rollcall.sync_state s
+
 -- name: some_users
 -- Users that Clerk ought to know: the newest, because ids grow with time.
 SELECT l.clerk_id FROM rollcall.ledger l

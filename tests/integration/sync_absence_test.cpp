@@ -111,6 +111,44 @@ TEST_F(SyncAbsence, SaysNothingWithAKeyThatKnowsNobodyOfOurs) {
     EXPECT_EQ(sql("SELECT count(*) FROM rollcall.absences"), "0");
 }
 
+// Polling has filled this database from one instance; that a user is known says nothing then.
+TEST_F(SyncAbsence, IsBelievedOnlyFromTheInstanceThatIsKept) {
+    somebody_known();
+    tell({.clerk_id = "user_a", .version = 1000});
+    sql("UPDATE rollcall.sync_state SET instance_id = 'ins_ours'");
+    clerk.instance_id = "ins_theirs";
+    EXPECT_THAT(retry_of(refreshed("user_a")).reason, HasSubstr("of another instance"));
+    EXPECT_EQ(clerk.asked["user_known"], 0);
+    clerk.instance_id = "ins_ours";
+    EXPECT_EQ(retry_of(refreshed("user_a")).delay, std::chrono::seconds(5));
+    EXPECT_EQ(clerk.asked["user_known"], 0);
+}
+
+TEST_F(SyncAbsence, KeepsTheInstanceOfTheFirstKeyThatKnowsUsers) {
+    const char* const kept = "SELECT instance_id FROM rollcall.sync_state";
+    tell({.clerk_id = "user_a", .version = 1000});
+    clerk.instance_id = "ins_ours";
+    EXPECT_THAT(retry_of(refreshed("user_a")).reason, HasSubstr("of another instance"));
+    EXPECT_EQ(sql(kept), "");
+    somebody_known();
+    EXPECT_EQ(retry_of(refreshed("user_a")).delay, std::chrono::seconds(5));
+    EXPECT_EQ(sql(kept), "ins_ours");
+}
+
+TEST_F(SyncAbsence, IsHeldBackBeyondTheGuardThatWasSet) {
+    refresh =
+        std::make_unique<Refresh>(pool, *directory, clerk, DeletionGuard{.users = 1, .ratio = 0});
+    somebody_known();
+    for (const char* id : {"user_a", "user_b"}) {
+        tell({.clerk_id = id, .version = 1000});
+        refreshed(id);
+    }
+    five_seconds_pass();
+    EXPECT_TRUE(std::holds_alternative<jobs::Completed>(refreshed("user_a")));
+    EXPECT_THAT(retry_of(refreshed("user_b")).reason, HasSubstr("Deletion held back"));
+    EXPECT_EQ(row("user_b"), "Ann|-|user|alive");
+}
+
 TEST_F(SyncAbsence, IsHeldBackWhenTooManyWentWithinTheHour) {
     somebody_known();
     for (int i = 0; i < 11; ++i) {
