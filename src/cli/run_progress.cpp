@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <utility>
 
@@ -26,8 +27,8 @@ std::string users(const Moment& moment) {
 // "" where it cannot be told.
 std::string time_left(const Moment& moment) {
     if (!moment.expected || moment.rate <= 0 || moment.seen >= *moment.expected) return "";
-    const auto seconds = static_cast<std::int64_t>(
-        static_cast<double>(*moment.expected - moment.seen) / moment.rate + 0.5);
+    const std::int64_t seconds =
+        std::llround(static_cast<double>(*moment.expected - moment.seen) / moment.rate);
     if (seconds >= 3600) return fmt::format("{}h{:02}m left", seconds / 3600, seconds / 60 % 60);
     if (seconds >= 60) return fmt::format("{}m{:02}s left", seconds / 60, seconds % 60);
     return fmt::format("{}s left", seconds);

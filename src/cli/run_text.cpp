@@ -72,8 +72,8 @@ std::string to_text(const std::vector<sync::RunRecord>& runs) {
         const sync::RunSummary& s = run.summary;
         std::string note = s.error.value_or("");
         if (run.continues) {
-            note = fmt::format("{}goes on from run {}", note.empty() ? "" : note + "; ",
-                               *run.continues);
+            if (!note.empty()) note += "; ";
+            note += fmt::format("goes on from run {}", *run.continues);
         }
         out += fmt::format(
             "{:>6}  {:<24}  {:<11}  {:<8}  {:<10}  {:>9}  {:>9}  {:>5}  {:>8.1f}  {}\n", s.run,
