@@ -62,6 +62,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     ensure(event.timestamp_ms >= 0, "a time that was");
     if (const auto* user = std::get_if<clerk::User>(&event.data)) check_user(*user);
     if (const auto* gone = std::get_if<clerk::UserDeleted>(&event.data)) check_text(gone->id);
+    const auto* unusable = std::get_if<clerk::Unusable>(&event.data);
+    if (unusable != nullptr && !unusable->user_id.empty()) check_text(unusable->user_id);
     const auto job = webhooks::job_of(event, SystemTime{}, roles);
     if (job) check_job(*job, body);
     const clerk::Event again = parser.parse(body);
