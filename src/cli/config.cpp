@@ -41,6 +41,7 @@ public:
         read_users();
         read_jobs();
         read_sync();
+        read_alerts();
         read_needs(needs);
         if (error_) return std::unexpected(*error_);
         return std::move(config_);
@@ -201,6 +202,7 @@ private:
     void read_users();
     void read_jobs();
     void read_sync();
+    void read_alerts();
 
     void read_needs(const Needs& needs) {
         const int lanes = static_cast<int>(config_.webhooks.lanes) + config_.work.lanes;
@@ -294,6 +296,46 @@ void Reader::read_sync() {
     if (!(sync.guard.ratio >= 0 && sync.guard.ratio <= 1)) {
         refuse("sync.delete_guard_ratio", "must be between 0 and 1");
     }
+}
+
+void Reader::read_alerts() {
+    using namespace std::chrono_literals;
+    constexpr auto longest = 24h * 365;
+    auto& sink = config_.alerts.sink;
+    sink.url = Secret(settings_.text("alerts.webhook_url"));
+    if (!sink.url.empty()) {
+        if (auto url = http::check_upstream_url(sink.url.reveal()); !url) {
+            refuse("alerts.webhook_url", url.error().message);
+        }
+    }
+    sink.timeout = time("alerts.timeout", 100ms, 1min);
+    sink.user_agent = config_.clerk.user_agent;
+    auto& evaluator = config_.alerts.evaluator;
+    evaluator.evaluates = config_.roles.scheduler;
+    // Open circuits of an instance that has not told of them for five minutes do not count.
+    evaluator.interval = time("alerts.interval", 100ms, 1min);
+    evaluator.policy.cooldown = time("alerts.cooldown", 0ms, longest);
+    evaluator.policy.resolve_after = time("alerts.resolve_after", 0ms, longest);
+    auto& conditions = evaluator.conditions;
+    conditions.polls = config_.schedules_passes();
+    conditions.takes_webhooks = config_.mode != Mode::polling;  // some instance does
+    conditions.sync_failures = whole("alerts.sync_failures", 0, 10'000);
+    conditions.sync_stale = time("alerts.sync_stale", 0ms, longest);
+    if (conditions.sync_stale > 0ms) {
+        conditions.sync_stale = std::max(conditions.sync_stale, 3 * config_.sync.schedule.interval);
+    }
+    conditions.deletes_held = settings_.boolean("alerts.deletes_held");
+    conditions.webhook_silence = time("alerts.webhook_silence", 0ms, longest);
+    conditions.signature_failures_ratio = settings_.number("alerts.signature_failures_ratio");
+    if (!(conditions.signature_failures_ratio >= 0 && conditions.signature_failures_ratio < 1)) {
+        refuse("alerts.signature_failures_ratio", "must be at least 0 and below 1");
+    }
+    conditions.signature_failures_min = whole("alerts.signature_failures_min", 1, 1'000'000);
+    conditions.dead_letters = whole("alerts.dead_letters", 0, 10'000);
+    conditions.queue_stuck = time("alerts.queue_stuck", 0ms, longest);
+    conditions.drift_passes = whole("alerts.drift_passes", 0, 10'000);
+    conditions.drift_users = whole("alerts.drift_users", 1, 1'000'000'000);
+    conditions.circuit_open = time("alerts.circuit_open", 0ms, longest);
 }
 
 }  // namespace

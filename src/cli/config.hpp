@@ -2,6 +2,7 @@
 // folder knows where a value came from; modules get their own structs.
 #pragma once
 
+#include "alerts/watch.hpp"
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
@@ -73,6 +74,7 @@ struct Config {
     WorkConfig work;
     jobs::ChoresConfig chores;
     SyncConfig sync;
+    alerts::AlertsConfig alerts;
 
     [[nodiscard]] bool takes_webhooks() const { return roles.ingest && mode != Mode::polling; }
     [[nodiscard]] bool schedules_passes() const { return mode != Mode::webhook; }

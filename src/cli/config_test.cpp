@@ -51,6 +51,30 @@ TEST(Config, PollingFollowsTheContractUnlessToldOtherwise) {
     }
 }
 
+TEST(Config, AlertsGoToASafePlaceOnly) {
+    for (const char* url : {"http://hooks.example.com/T0/secret-token", "ftp://127.0.0.1/",
+                            "hooks.example.com/secret-token"}) {
+        const auto refused = config_of({{"alerts.webhook_url", url}});
+        ASSERT_FALSE(refused) << url;
+        EXPECT_THAT(refused.error().message, HasSubstr("alerts.webhook_url"));
+        EXPECT_THAT(refused.error().message, testing::Not(HasSubstr("secret-token")));
+    }
+    EXPECT_TRUE(config_of({{"alerts.webhook_url", "https://hooks.example.com/T0/x"}}));
+    EXPECT_TRUE(config_of({{"alerts.webhook_url", "http://127.0.0.1:9/sim/alerts"}}));
+}
+
+TEST(Config, AlertsFollowTheModeAndTheSchedule) {
+    using namespace std::chrono_literals;
+    auto config = config_of({{"sync.interval", "1h"}});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->alerts.evaluator.conditions.sync_stale, 3h);
+    EXPECT_TRUE(config->alerts.evaluator.conditions.polls);
+    config = config_of({{"alerts.sync_stale", "0s"}, {"serve.mode", "webhook"}});
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->alerts.evaluator.conditions.sync_stale, 0ms);
+    EXPECT_FALSE(config->alerts.evaluator.conditions.polls);
+}
+
 TEST(Config, WhoHasToAskClerkNeedsItsKey) {
     const auto settings = Settings::load({.flags = {{"database.url", "postgresql://"}}});
     ASSERT_TRUE(settings);

@@ -123,6 +123,7 @@ void tell_where_to_look(const Account& account, const Service& service,
     account.line("metrics", admin_url + "/metrics");
     account.line("status",
                  fmt::format("curl -H 'Authorization: Bearer dev' {}/statusz", admin_url));
+    account.line("alerts", fmt::format("curl {}/sim/alerts", clerk.url()));
     account.line("try", fmt::format("curl -X POST {}/v1/users -H 'Authorization: Bearer {}' "
                                     "-H 'Content-Type: application/json' "
                                     "-d '{{\"email_address\":[\"ada@example.com\"],"
@@ -168,6 +169,9 @@ int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig 
     const std::string secret_key = sim.secret_key;
     sim.listen = with_free_port(sim.listen);
     config.clerk.url = "http://" + sim.listen;
+    if (config.alerts.sink.url.empty()) {
+        config.alerts.sink.url = Secret(config.clerk.url + "/sim/alerts");
+    }
 
     Watch watch(loop, config, account);
     Service service(executor, std::move(settings), std::move(config), watch.observers());

@@ -3,6 +3,7 @@
 #include "admin/bearer.hpp"
 #include "admin/cron.hpp"
 #include "admin/health.hpp"
+#include "admin/json_route.hpp"
 #include "admin/loop_lag.hpp"
 #include "admin/status.hpp"
 #include "base/json.hpp"
@@ -11,11 +12,12 @@
 #include "base/together.hpp"
 #include "base/wakeup.hpp"
 #include "clerk/http_backend_api.hpp"
+#include "cli/alerting.hpp"
+#include "cli/build_info.hpp"
 #include "cli/job_text.hpp"
 #include "cli/migrations.hpp"
 #include "cli/polling.hpp"
 #include "cli/version.hpp"
-#include "crypto/digest.hpp"
 #include "directory/directory.hpp"
 #include "http/server.hpp"
 #include "jobs/chores.hpp"
@@ -118,6 +120,7 @@ struct Service::Parts {
     jobs::WorkLoop delivery_pruning;
 
     // What is seen from outside.
+    std::unique_ptr<alerts::Watch> alerts;  // started once the schema is there
     admin::Health health;
     admin::Status status;
     admin::LoopLag loop_lag;
@@ -215,15 +218,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
     }
     polling = std::make_unique<Polling>(executor, config, name, clerk_channel.get(), metrics,
                                         job_metrics);
-    metrics.gauge("rollcall_build_info", "What this binary is; always 1")
-        .Add({{"version", std::string(version())},
-              {"commit", std::string(commit())},
-              {"openssl", crypto::library_version()},
-              {"libpq", pg::library_version()}})
-        .Set(1);
-    metrics.gauge("rollcall_start_time_seconds", "When this service started, in seconds since 1970")
-        .Add({})
-        .SetToCurrentTime();
+    alerts = make_alerts(executor, pool, config, name, clerk_channel.get(), job_metrics, metrics);
+    publish_build_info(metrics);
     reload_successful.Set(1);
     reload_time.SetToCurrentTime();
     add_routes();
@@ -263,6 +259,11 @@ void Service::Parts::add_routes() {
         co_return co_await polling->status();
     });
     status.add_routes(admin_router, config.admin_token);
+    admin::add_json_route(admin_router, config.admin_token, "/api/v1/alerts",
+                          [this]() -> Task<std::string> {
+                              if (directory == nullptr) throw Unavailable("no schema yet");
+                              co_return co_await alerts->list();
+                          });
 }
 
 Task<bool> Service::Parts::database_answers() {
@@ -354,6 +355,7 @@ void Service::Parts::start_workers() {
         worker.start();
     }
     if (config.roles.scheduler) chores.start();
+    alerts->start();
 }
 
 // For platforms that only have a scheduler: everything that is due, within the time limit.
@@ -421,6 +423,7 @@ Task<> Service::Parts::drain() {
     stops.push_back(stop_worker(left(), worked));
     co_await together(std::move(stops));
     co_await chores.stop();
+    co_await alerts->stop();
     co_await delivery_pruning.stop();
     co_await delivery_record.stop();
     listener.stop();

@@ -74,6 +74,22 @@ constexpr std::array keys{
     SettingKey{"jobs.blank_failed", duration, false, ""},
     SettingKey{"cron.secret", text, true, "CRON_SECRET"},
     SettingKey{"cron.time_limit", duration, false, ""},
+    SettingKey{"alerts.webhook_url", text, true, ""},
+    SettingKey{"alerts.timeout", duration, false, ""},
+    SettingKey{"alerts.interval", duration, false, ""},
+    SettingKey{"alerts.cooldown", duration, false, ""},
+    SettingKey{"alerts.resolve_after", duration, false, ""},
+    SettingKey{"alerts.sync_failures", integer, false, ""},
+    SettingKey{"alerts.sync_stale", duration, false, ""},
+    SettingKey{"alerts.deletes_held", boolean, false, ""},
+    SettingKey{"alerts.webhook_silence", duration, false, ""},
+    SettingKey{"alerts.signature_failures_ratio", number, false, ""},
+    SettingKey{"alerts.signature_failures_min", integer, false, ""},
+    SettingKey{"alerts.dead_letters", integer, false, ""},
+    SettingKey{"alerts.queue_stuck", duration, false, ""},
+    SettingKey{"alerts.drift_passes", integer, false, ""},
+    SettingKey{"alerts.drift_users", integer, false, ""},
+    SettingKey{"alerts.circuit_open", duration, false, ""},
 };
 
 }  // namespace

@@ -1,0 +1,48 @@
+#include "alerts/sink.hpp"
+
+#include "base/result.hpp"
+
+#include <fmt/format.h>
+#include <utility>
+
+namespace rollcall::alerts {
+namespace {
+
+http::ClientConfig client_config(const SinkConfig& config) {
+    return {.connections_per_host_max = 1,
+            .body_bytes_max = 64UL * 1024,
+            .user_agent = config.user_agent};
+}
+
+bool worth_another_try(unsigned status) {
+    return status == 408 || status == 429 || status >= 500;
+}
+
+}  // namespace
+
+Sink::Sink(Executor executor, SinkConfig config, MetricsRegistry& metrics)
+    : config_(std::move(config)),
+      client_(executor, client_config(config_)),
+      upstream_(client_, {.name = "alerts", .operations = {"post"}, .breaker = {}}, metrics) {}
+
+Task<Delivery> Sink::post(std::string body) {
+    ensure(configured(), "alerts: there is a URL to post to");
+    http::ClientRequest request;
+    request.method = "POST";
+    request.url = std::string(config_.url.reveal());
+    request.headers.set("Content-Type", "application/json");
+    request.body = std::move(body);
+    request.timeout = config_.timeout;
+    http::Attempt attempt = co_await upstream_.send("post", std::move(request));
+    if (!attempt.response) {
+        co_return Delivery{Delivery::Result::failed, std::move(attempt.failure), attempt.wait};
+    }
+    const unsigned status = attempt.response->status;
+    if (status >= 200 && status < 300) co_return Delivery{Delivery::Result::delivered, "", {}};
+    co_return Delivery{
+        worth_another_try(status) ? Delivery::Result::failed : Delivery::Result::refused,
+        fmt::format("status {}", status),
+        {}};
+}
+
+}  // namespace rollcall::alerts

@@ -1,0 +1,128 @@
+// What the tests of alerts/ share: a migrated database, short words for what the conditions look
+// at, and one evaluator (or several, as on several machines).
+#pragma once
+
+#include "alerts/evaluator.hpp"
+#include "support/postgres.hpp"
+#include "support/run.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <memory>
+#include <string>
+
+namespace rollcall::alerts {
+
+using namespace std::chrono_literals;
+
+class AlertsTest : public testing::Test {
+protected:
+    AlertsTest() {
+        db.sql(
+            "TRUNCATE public.job_queue, rollcall.leases, rollcall.alerts, "
+            "rollcall.open_circuits, rollcall.deliveries, rollcall.sync_runs CASCADE");
+    }
+    ~AlertsTest() override { run(pool.stop()); }
+
+    // One for the whole program: emptying it is much cheaper than making one for each test.
+    static test::Database& database() {
+        static test::Database shared(test::Database::Content::migrated);
+        return shared;
+    }
+
+    template <class T>
+    T run(Task<T> task) {
+        return test::run(io, std::move(task));
+    }
+    std::string sql(const std::string& text) const { return db.sql(text); }
+
+    // A pass that began `minutes_ago` and took a second; `set` is "column = value, …".
+    void pass(const std::string& mode, const std::string& status, int minutes_ago,
+              const std::string& set = "error = error") const {
+        sql(
+            fmt::format("WITH r AS (INSERT INTO rollcall.sync_runs (trigger, mode, status, "
+                        "instance, started_at, finished_at) VALUES ('schedule', '{}', '{}', 'i', "
+                        "now() - interval '{} minutes', now() - interval '{} minutes' + "
+                        "interval '1 second') RETURNING id) SELECT id FROM r",
+                        mode, status, minutes_ago, minutes_ago));
+        sql(
+            fmt::format("UPDATE rollcall.sync_runs SET {} "
+                        "WHERE id = (SELECT max(id) FROM rollcall.sync_runs)",
+                        set));
+    }
+    void delivery(const std::string& outcome, const std::string& reason, int count,
+                  int minutes_ago) const {
+        sql(
+            fmt::format("INSERT INTO rollcall.deliveries (minute, outcome, reason, count, "
+                        "first_seen, last_seen) SELECT date_trunc('minute', at), '{}', '{}', {}, "
+                        "at, at FROM (SELECT now() - interval '{} minutes' AS at) AS t",
+                        outcome, reason, count, minutes_ago));
+    }
+    void job(const std::string& kind, const std::string& status, int minutes_ago) const {
+        sql(
+            fmt::format("INSERT INTO public.job_queue (job_type, status, created_at, updated_at, "
+                        "run_at) SELECT '{}', '{}', at, at, at FROM (SELECT now() - interval "
+                        "'{} minutes' AS at) AS t",
+                        kind, status, minutes_ago));
+    }
+    // As if `minutes` had passed for what is known of alerts.
+    void later(int minutes) const {
+        sql(
+            fmt::format("UPDATE rollcall.alerts SET since = since - i, unseen_since = unseen_since "
+                        "- i, resolved_at = resolved_at - i, announced_at = announced_at - i, "
+                        "notice_due_at = notice_due_at - i "
+                        "FROM (SELECT interval '{} minutes' AS i) AS t",
+                        minutes));
+    }
+
+    std::unique_ptr<Evaluator> evaluator(const std::string& instance = "one") {
+        return std::make_unique<Evaluator>(pool,
+                                           EvaluatorConfig{.instance = instance,
+                                                           .evaluates = evaluates,
+                                                           .interval = 30s,
+                                                           .policy = policy,
+                                                           .conditions = thresholds},
+                                           circuits, job_metrics, metrics);
+    }
+    // The names of what fires, after one look.
+    std::string firing() {
+        run(evaluator()->run_once());
+        release();
+        return sql(
+            "SELECT string_agg(alert, ' ' ORDER BY alert) FROM rollcall.alerts "
+            "WHERE firing");
+    }
+    std::string summary(const std::string& alert) const {
+        return sql(fmt::format("SELECT summary FROM rollcall.alerts WHERE alert = '{}'", alert));
+    }
+    // The message of `alert` that waits: firing, resolved or "".
+    std::string notice(const std::string& alert) const {
+        return sql(fmt::format("SELECT notice FROM rollcall.alerts WHERE alert = '{}'", alert));
+    }
+    // As if the message of `alert` had been delivered.
+    void told(const std::string& alert) const {
+        sql(
+            fmt::format("UPDATE rollcall.alerts SET told = notice = 'firing', notice = NULL "
+                        "WHERE alert = '{}'",
+                        alert));
+    }
+    void release() const { sql("UPDATE rollcall.leases SET until = '-infinity'"); }
+    [[nodiscard]] double sample(std::string_view name) const {
+        const std::string page = metrics.render();
+        const std::size_t at = page.find("\n" + std::string(name) + " ");
+        return at == std::string::npos ? -1 : std::stod(page.substr(at + name.size() + 2));
+    }
+
+    test::Database& db = database();
+    asio::io_context io;
+    MetricsRegistry metrics;
+    jobs::Metrics job_metrics{metrics};
+    pg::Pool pool{io.get_executor(), "test", 4, db.config(), metrics};
+    AlertPolicy policy{.cooldown = 1h, .resolve_after = 5min};
+    ConditionsConfig thresholds;
+    std::vector<Circuit> circuits;
+    bool evaluates = true;
+};
+
+}  // namespace rollcall::alerts
