@@ -16,7 +16,8 @@ SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true)
 SELECT set_config('synchronous_commit', 'off', true)
 
 -- name: now
-SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
+-- Never ahead: a read counts as later than a deletion only when it was asked later.
+SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now_ms
 
 -- name: transaction_now
 SELECT date_part('epoch', now()) AS now
