@@ -346,7 +346,6 @@ void Service::Parts::start_workers() {
             jobs::WorkLoopConfig{.name = "apply_user",
                                  .lanes = config.work.lanes,
                                  .full_pass = config.work.batch,
-                                 .rest = std::chrono::milliseconds(10),
                                  .poll_interval = [this] { return poll_interval(); },
                                  .busy = &job_metrics.workers_busy(jobs::queue_users)},
             [this] { return apply_user->run_once(); });

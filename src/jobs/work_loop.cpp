@@ -15,9 +15,9 @@ using Steady = std::chrono::steady_clock;
 
 struct WorkLoop::State {
     struct Lane {
-        explicit Lane(Executor executor) : wakeup(executor), timer(executor) {}
+        explicit Lane(Executor executor) : wakeup(executor), pause(executor) {}
         Wakeup wakeup;
-        SteadyTimer timer;  // of its pause between two passes
+        SteadyTimer pause;  // between a failure and the next try
         bool idle = false;
     };
 
@@ -26,8 +26,6 @@ struct WorkLoop::State {
 
     Task<> run(Lane& lane);
     Task<bool> wait_for_work(Lane& lane);
-    Task<> rest(Lane& lane);
-    static Task<> pause(Lane& lane, Duration time);
     Task<std::optional<int>> attempt();
     void failed(std::string reason);
     void wake_one_idle();
@@ -41,7 +39,6 @@ struct WorkLoop::State {
 
     int running = 0;  // lanes
     int busy = 0;     // lanes inside a pass
-    int resting = 0;  // lanes that are about to begin one
     bool stopping = false;
     bool again = false;  // woken while a pass ran
     Steady::time_point last_pass = Steady::time_point::min();
@@ -63,30 +60,10 @@ Task<bool> WorkLoop::State::wait_for_work(Lane& lane) {
     co_return !stopping && (woken || again || Steady::now() >= last_pass + interval);
 }
 
-Task<> WorkLoop::State::rest(Lane& lane) {
-    if (last_pass == Steady::time_point::min()) co_return;
-    const Duration left = last_pass + config.rest - Steady::now();
-    if (left <= Duration::zero()) co_return;
-    ++resting;
-    co_await pause(lane, left);
-    --resting;
-}
-
-// stop() ends it early.
-Task<> WorkLoop::State::pause(Lane& lane, Duration time) {
-    lane.timer.expires_after(time);
-    boost::system::error_code cut_short;
-    co_await lane.timer.async_wait(asio::redirect_error(use_task, cut_short));
-}
-
 Task<> WorkLoop::State::run(Lane& lane) {
     bool more = false;
     while (!stopping) {
-        if (!more) {
-            if (!co_await wait_for_work(lane)) continue;
-            co_await rest(lane);
-            if (stopping) break;
-        }
+        if (!more && !co_await wait_for_work(lane)) continue;
         again = false;
         last_pass = Steady::now();
         ++busy;
@@ -96,7 +73,10 @@ Task<> WorkLoop::State::run(Lane& lane) {
         --busy;
         more = !done || *done >= config.full_pass;
         if (!done && !stopping) {
-            co_await pause(lane, backoff_delay(config.backoff, std::max(failures - 1, 0), random));
+            lane.pause.expires_after(
+                backoff_delay(config.backoff, std::max(failures - 1, 0), random));
+            boost::system::error_code cut_short;
+            co_await lane.pause.async_wait(asio::redirect_error(use_task, cut_short));
         } else if (more) {
             wake_one_idle();
         }
@@ -162,7 +142,7 @@ void WorkLoop::start() {
 void WorkLoop::wake() {
     if (state_->busy > 0) {
         state_->again = true;
-    } else if (state_->resting == 0) {
+    } else {
         state_->wake_one_idle();
     }
 }
@@ -172,7 +152,7 @@ Task<bool> WorkLoop::stop(Duration limit) {
     state.stopping = true;
     for (const auto& lane : state.lanes) {
         lane->wakeup.wake();
-        lane->timer.cancel();
+        lane->pause.cancel();
     }
     const auto deadline = Steady::now() + bounded(limit);
     Wakeup ended(state.executor);

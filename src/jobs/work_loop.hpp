@@ -23,9 +23,6 @@ struct WorkLoopConfig {
     // A pass that did at least this much says that there is more: it runs again at once, and
     // another idle lane joins in. Less means that it saw the end of the queue.
     int full_pass = 1;
-    // Passes that saw the end of the queue begin at least this far apart: while work comes in
-    // steadily each does a batch of it, and the first after a quiet time begins at once.
-    Duration rest{};
     // Asked before each idle wait. A second when wake-ups reach this process (LISTEN, or all work
     // is enqueued here); what is configured when they may not.
     std::function<Duration()> poll_interval = [] { return std::chrono::seconds(1); };

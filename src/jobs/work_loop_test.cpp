@@ -101,35 +101,6 @@ TEST_F(Loop, ManyWakesDuringAPassAreOnePassMore) {
     }(loop, passes));
 }
 
-TEST_F(Loop, RestsWhileWorkComesSteadilyAndNotAfterAQuietTime) {
-    using Steady = std::chrono::steady_clock;
-    config.lanes = 2;
-    config.rest = milliseconds(30);
-    std::vector<Steady::time_point> begun;
-    WorkLoop loop(io.get_executor(), config, [&]() -> Task<int> {
-        begun.push_back(Steady::now());
-        co_return 0;
-    });
-    loop.start();
-    play([](WorkLoop& it, std::vector<Steady::time_point>& passes) -> Task<> {
-        while (passes.size() < 4) {
-            it.wake();
-            co_await sleep(milliseconds(1));
-        }
-        co_await sleep(milliseconds(80));
-        const auto woken = Steady::now();
-        const std::size_t before = passes.size();
-        it.wake();
-        co_await until([&] { return passes.size() > before; });
-        EXPECT_LT(passes[before] - woken, milliseconds(25));
-        it.wake();
-        co_await settle();
-        co_await it.stop();  // in its rest
-        EXPECT_EQ(passes.size(), before + 1);
-    }(loop, begun));
-    for (std::size_t i = 1; i < 4; ++i) EXPECT_GE(begun[i] - begun[i - 1], milliseconds(29));
-}
-
 TEST_F(Loop, FullPassesBringInTheOtherLanes) {
     int busy = 0;
     int most = 0;
