@@ -11,12 +11,10 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -98,13 +96,19 @@ protected:
         return outcomes.size() == 1 ? outcomes.front() : Outcome::unusable;
     }
 
-    // What Clerk answered, asked at the database's present time unless said otherwise: a
-    // millisecond after what went before, since a read does not count as later than what shares its
-    // millisecond.
+    // The database's time a millisecond after what went before: a read does not count as later than
+    // what shares its millisecond.
+    SystemTime later() {
+        const SystemTime before = run(database_now(pool));
+        SystemTime now = before;
+        while (now == before) now = run(database_now(pool));
+        return now;
+    }
+
+    // What Clerk answered, asked now unless said otherwise.
     AppliedRead read(const Told& told, std::optional<SystemTime> asked_at = std::nullopt) {
-        if (!asked_at) std::this_thread::sleep_for(std::chrono::milliseconds(1));
         Read one{.clerk_id = told.clerk_id, .state = {}, .asked_at = {}};
-        one.asked_at = asked_at ? *asked_at : run(database_now(pool));
+        one.asked_at = asked_at ? *asked_at : later();
         if (told.deletion) {
             one.state = Deletion{one.asked_at};
         } else {
