@@ -27,6 +27,13 @@ TEST_F(DirectoryApply, CreatesTheRow) {
               "COMPLETED1true");
 }
 
+// What a crash of the server takes back is due again, so nobody waits for the disk.
+TEST_F(DirectoryApply, ABatchOfJobsIsFlushedLater) {
+    db.note_commits("UPDATE");
+    tell({.email = "a@example.com"});
+    EXPECT_EQ(sql("SELECT string_agg(DISTINCT setting, ' ') FROM commits"), "off");
+}
+
 TEST_F(DirectoryApply, TimesOfTheRowAreItsOwnAndInUtc) {
     tell({.email = "a@example.com"});
     for (const char* column : {R"("createdAt" AT TIME ZONE 'UTC')", "created_at",

@@ -28,6 +28,16 @@ TEST_F(Enqueue, StoresEveryColumn) {
     EXPECT_EQ(history(id), "PENDING");
 }
 
+TEST_F(Enqueue, WhatIsAcknowledgedHasReachedTheDisk) {
+    test::Database own(test::Database::Content::migrated);
+    own.note_commits("INSERT");
+    pg::Pool durable(io.get_executor(), "durable", 1, own.config(), registry);
+    JobQueue door(durable);
+    ASSERT_TRUE(run(door.enqueue(std::vector{event("msg_1")})));
+    EXPECT_EQ(own.sql("SELECT string_agg(DISTINCT setting, ' ') FROM commits"), "on");
+    run(durable.stop());
+}
+
 TEST_F(Enqueue, AKnownEventIsTheFirstJob) {
     const auto first = enqueue({event("msg_1")});
     const auto again = enqueue({event("msg_0"), event("msg_1"), event("msg_2")});

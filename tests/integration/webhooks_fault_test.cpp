@@ -9,11 +9,11 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// A server that the tests may stop, and that keeps what it acknowledged.
+// A server that the tests may stop.
 class WebhookFault : public testing::Test {
 protected:
     static test::Postgres& server() {
-        static test::Postgres own({.settings = {"synchronous_commit=on"}});
+        static test::Postgres own;
         return own;
     }
     static std::string event(const std::string& id) {

@@ -231,8 +231,8 @@ std::vector<std::string> Postgres::command_line() const {
     std::vector<std::string> settings{"timezone=UTC", "max_connections=120", "shared_buffers=64MB",
                                       "logging_collector=off"};
     if (!options_.durable) {
-        settings.insert(settings.end(),
-                        {"fsync=off", "full_page_writes=off", "synchronous_commit=off"});
+        // A server killed hard keeps what it acknowledged: the kernel lives on.
+        settings.insert(settings.end(), {"fsync=off", "full_page_writes=off"});
     }
     if (options_.tls) {
         settings.emplace_back("ssl=on");
@@ -386,6 +386,17 @@ pg::DatabaseConfig Database::config() const {
 
 std::string Database::sql(const std::string& text) const {
     return test::sql(url(), text);
+}
+
+void Database::note_commits(const std::string& operation) const {
+    sql("CREATE TABLE public.commits (setting text);"
+        "CREATE FUNCTION public.note_commit() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN "
+        "INSERT INTO public.commits VALUES (current_setting('synchronous_commit')); RETURN NULL; "
+        "END$$;"
+        "CREATE CONSTRAINT TRIGGER note_commit AFTER " +
+        operation +
+        " ON public.job_queue DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+        "EXECUTE FUNCTION public.note_commit()");
 }
 
 }  // namespace rollcall::test

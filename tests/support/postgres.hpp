@@ -89,6 +89,10 @@ public:
     // is the first column of the first row, "" for NULL or no row; an error is thrown.
     std::string sql(const std::string& text) const;
 
+    // Makes the table "commits": the synchronous_commit that each later transaction which does
+    // `operation` ("INSERT") to job_queue ends with.
+    void note_commits(const std::string& operation) const;
+
 private:
     Postgres& server_;
     std::string name_;
