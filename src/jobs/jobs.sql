@@ -268,6 +268,12 @@ SET holder = excluded.holder, until = excluded.until,
 WHERE l.until < now() OR (l.holder = excluded.holder AND l.fence = $4::bigint)
 RETURNING fence
 
+-- name: lease_shorten
+-- Another's lease never lasts longer than its time to live from now: the clock was set back, and a
+-- holder that is dead by now must be followed in time. One that lives renews it before.
+UPDATE rollcall.leases SET until = now() + $2::bigint * interval '1 millisecond'
+WHERE name = $1::text AND until > now() + $2::bigint * interval '1 millisecond'
+
 -- name: lease_release
 UPDATE rollcall.leases SET until = '-infinity'
 WHERE name = $1::text AND holder = $2::text AND fence = $3::bigint

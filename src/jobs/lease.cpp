@@ -20,6 +20,7 @@ Task<bool> Lease::hold() {
     if (rows.empty()) {
         fence_ = 0;
         held_until_ = {};
+        co_await pool_.execute(sql::lease_shorten, pg::Params().text(name_).bigint(ttl_.count()));
         co_return false;
     }
     fence_ = rows.bigint(0, 0);

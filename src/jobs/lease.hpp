@@ -1,7 +1,7 @@
 // One holder at a time for a duty, among all instances on one database: a row of `rollcall.leases`
 // and the database's clock, so it works through any pooler. A holder that dies is followed when its
-// lease lapses. `fence` grows with every change of holder: whoever must not act late checks it in
-// the transaction that acts.
+// lease lapses, also when that clock was set back. `fence` grows with every change of holder:
+// whoever must not act late checks it in the transaction that acts.
 #pragma once
 
 #include "base/clock.hpp"

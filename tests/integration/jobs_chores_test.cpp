@@ -55,6 +55,19 @@ TEST_F(LeaseTest, ALapseThatNobodySawIsNoChange) {
     EXPECT_EQ(a.fence(), 1);
 }
 
+// What was taken when the clock was an hour ahead lasts no hour, and is nobody else's at once.
+TEST_F(LeaseTest, ADeadHolderIsFollowedInTimeThoughTheClockWasSetBack) {
+    Lease a = lease("a");
+    Lease b = lease("b");
+    EXPECT_TRUE(run(a.hold()));
+    sql("UPDATE rollcall.leases SET until = until + interval '1 hour'");
+    EXPECT_FALSE(run(b.hold()));
+    EXPECT_EQ(sql("SELECT until BETWEEN now() AND now() + interval '15 s' FROM rollcall.leases"),
+              "t");
+    EXPECT_TRUE(run(a.hold()));
+    EXPECT_FALSE(run(b.hold()));
+}
+
 TEST_F(LeaseTest, TheSameNameAfterARestartIsAnotherHolder) {
     Lease before = lease("a");
     EXPECT_TRUE(run(before.hold()));

@@ -308,7 +308,8 @@ TEST_F(JobsTest, EveryStatementIsPreparedOnAFreshSchema) {
         sql::deleted_since, sql::sweep,         sql::depth,        sql::lease_hold,
         sql::lease_release, sql::list,          sql::show,         sql::history,
         sql::state,         sql::retry_by_hand, sql::retry_failed, sql::cancel_by_hand,
-        sql::stats,         sql::stuck,         sql::review,       sql::leased_priorities};
+        sql::stats,         sql::stuck,         sql::review,       sql::leased_priorities,
+        sql::lease_shorten};
     for (const auto& statement : all) {
         EXPECT_NO_THROW(sql(fmt::format("PREPARE {} AS {}", statement.name, statement.text)))
             << statement.name;
