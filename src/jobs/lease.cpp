@@ -1,9 +1,13 @@
 #include "jobs/lease.hpp"
 
 #include "base/result.hpp"
+#include "base/together.hpp"
+#include "base/wakeup.hpp"
 #include "jobs/sql.hpp"
+#include "jobs/work_loop.hpp"
 
 #include <utility>
+#include <vector>
 
 namespace rollcall::jobs {
 
@@ -26,6 +30,41 @@ Task<bool> Lease::hold() {
     fence_ = rows.bigint(0, 0);
     held_until_ = asked + ttl_;
     co_return true;
+}
+
+struct Lease::Work {
+    Wakeup ended;
+    bool over = false;
+};
+
+Task<> Lease::run(Task<> task, Work& work) {
+    struct End {
+        Work& work;
+        ~End() {
+            work.over = true;
+            work.ended.wake();
+        }
+    } const end{work};
+    co_await std::move(task);
+}
+
+Task<> Lease::renew() {
+    co_await hold();
+}
+
+Task<> Lease::keep(Work& work) {
+    while (!work.over && fence_ != 0) {
+        co_await work.ended.wait(ttl_ / 3);
+        if (!work.over) co_await guarded("lease_not_renewed", renew());
+    }
+}
+
+Task<> Lease::keep_during(Task<> work) {
+    Work both{.ended = Wakeup(co_await asio::this_coro::executor)};
+    std::vector<Task<>> tasks;
+    tasks.push_back(run(std::move(work), both));
+    tasks.push_back(keep(both));
+    co_await together(std::move(tasks));
 }
 
 Task<> Lease::release() {

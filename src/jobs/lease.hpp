@@ -24,6 +24,9 @@ public:
     // Takes the lease if it is free or lapsed, renews it if it is ours: whether we hold it now.
     // Call every third of the time to live.
     Task<bool> hold();
+    // Runs `work`, and renews the lease beside it until it ends or the lease is another's: held()
+    // tells the work, which must not go on then.
+    Task<> keep_during(Task<> work);
     // Lets go, so that another need not wait for the lapse. Nothing when not held.
     Task<> release();
 
@@ -32,6 +35,11 @@ public:
     [[nodiscard]] std::int64_t fence() const { return fence_; }  // 0: never held
 
 private:
+    struct Work;
+    static Task<> run(Task<> task, Work& work);
+    Task<> keep(Work& work);
+    Task<> renew();
+
     pg::Pool& pool_;
     std::string name_;
     std::string holder_;

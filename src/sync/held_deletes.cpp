@@ -59,7 +59,7 @@ Task<> HeldDeletes::look(Pass& pass, const std::vector<std::string>& clerk_ids,
     }
 }
 
-Task<Result<HeldDecision>> HeldDeletes::approve(std::int64_t run, jobs::Lease& lease) {
+Task<Result<HeldDecision>> HeldDeletes::approve(std::int64_t run, const jobs::Lease& lease) {
     std::vector<std::string> held = co_await some(run, "");
     if (held.empty()) {
         co_return fail(ErrorCode::not_found, fmt::format("no deletions of run {} wait", run));
@@ -69,12 +69,12 @@ Task<Result<HeldDecision>> HeldDeletes::approve(std::int64_t run, jobs::Lease& l
     RunSummary summary;
     Pass pass(parts_, summary, /*dry_run=*/false, nullptr);
     while (!held.empty()) {
-        if (!co_await lease.hold()) co_return fail(ErrorCode::conflict, "another run has begun");
         co_await pass.look_at_time();
         const SystemTime asked_at = pass.known_time();
         std::vector<std::string> gone;
         std::vector<std::string> returned;
         co_await look(pass, held, gone, returned);
+        if (!lease.held()) co_return fail(ErrorCode::conflict, "another run has begun");
         const std::int64_t before = summary.deleted;
         co_await pass.remove(gone, asked_at);
         const bool all = std::cmp_equal(summary.deleted - before, gone.size());

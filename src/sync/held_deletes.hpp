@@ -28,9 +28,9 @@ public:
 
     // Those of earlier runs: `run` has judged anew.
     Task<> supersede(std::int64_t run);
-    // Deletes those of `run`, each looked up once more; under `lease`, which is renewed.
+    // Deletes those of `run`, each looked up once more, while `lease` is ours.
     // not_found: none of that run wait. unavailable and its like: Clerk could not be asked.
-    Task<Result<HeldDecision>> approve(std::int64_t run, jobs::Lease& lease);
+    Task<Result<HeldDecision>> approve(std::int64_t run, const jobs::Lease& lease);
     Task<Result<std::int64_t>> discard(std::int64_t run);
 
 private:

@@ -77,13 +77,13 @@ struct Reconciler::State {
     Task<> body(Run& run, Pass& pass, Wakeup& over);
     Task<> go(Run& run, Pass& pass);
     Task<> go_full(Run& run, Pass& pass);
-    Task<> keep_alive(Run& run, Pass& pass, Wakeup& over);
+    Task<> watch(Run& run, Pass& pass, Wakeup& over);
     Task<> save(const Run& run);
-    Task<> renew();
     Task<> both(Run& run, Pass& pass);
     void judge(Run& run, const Pass& pass) const;
     Task<> record(Run& run);
     Task<> end(Run& run, const Pass& pass);
+    Task<> approve(std::int64_t run, Result<HeldDecision>& decision);
     Task<bool> right_instance(Pass& pass);
     Task<bool> knows_witnesses(Pass& pass);
 
@@ -93,7 +93,7 @@ struct Reconciler::State {
     HeldDeletes held;
     jobs::Lease lease;
     RunObserver observer;
-    Wakeup* beat = nullptr;  // of the run under way: ends the pause of keep_alive
+    Wakeup* beat = nullptr;  // of the run under way: ends the pause of watch
     bool running = false;
     bool interrupted = false;
 };
@@ -180,23 +180,13 @@ Task<> Reconciler::State::save(const Run& run) {
     co_await jobs::guarded("sync_run_not_saved", runs.save(run.summary, ranges));
 }
 
-Task<> Reconciler::State::renew() {
-    co_await lease.hold();
-}
-
 // Beside the run.
-Task<> Reconciler::State::keep_alive(Run& run, Pass& pass, Wakeup& over) {
-    const Duration third = config.lease / 3;
-    SteadyTime due = std::chrono::steady_clock::now() + third;
+Task<> Reconciler::State::watch(Run& run, Pass& pass, Wakeup& over) {
     while (!run.over) {
-        co_await over.wait(std::min<Duration>(config.save_every, third));
+        co_await over.wait(config.save_every);
         if (run.over) co_return;
         if (interrupted) {
             pass.fail(RunFailure::interrupted, "interrupted; the next run goes on from there");
-        }
-        if (std::chrono::steady_clock::now() >= due) {
-            due += third;
-            co_await jobs::guarded("sync_lease_not_renewed", renew());
         }
         if (!lease.held()) pass.fail(RunFailure::interrupted, "the lease was lost");
         co_await save(run);
@@ -214,8 +204,8 @@ Task<> Reconciler::State::both(Run& run, Pass& pass) {
     } const at_once(*this, over);
     std::vector<Task<>> tasks;
     tasks.push_back(body(run, pass, over));
-    tasks.push_back(keep_alive(run, pass, over));
-    co_await together(std::move(tasks));
+    tasks.push_back(watch(run, pass, over));
+    co_await lease.keep_during(together(std::move(tasks)));
 }
 
 void Reconciler::State::judge(Run& run, const Pass& pass) const {
@@ -289,6 +279,10 @@ Task<RunSummary> Reconciler::State::run(RunRequest request, Progress* progress) 
     co_return run.summary;
 }
 
+Task<> Reconciler::State::approve(std::int64_t run, Result<HeldDecision>& decision) {
+    decision = co_await held.approve(run, lease);
+}
+
 Reconciler::Reconciler(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk,
                        Refresh& refresh, ReconcilerConfig config)
     : state_(std::make_unique<State>(pool, directory, clerk, refresh, std::move(config))) {}
@@ -325,7 +319,8 @@ Task<Result<HeldDecision>> Reconciler::approve_deletes(std::int64_t run) {
     if (state_->running) co_return std::unexpected(busy());
     const Turn turn(state_->running);
     if (!co_await state_->lease.hold()) co_return std::unexpected(busy());
-    auto decision = co_await state_->held.approve(run, state_->lease);
+    Result<HeldDecision> decision;
+    co_await state_->lease.keep_during(state_->approve(run, decision));
     co_await state_->lease.release();
     co_return decision;
 }

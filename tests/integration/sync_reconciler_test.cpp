@@ -303,6 +303,32 @@ TEST_F(SyncReconciler, TooManyDeletionsAreHeldUntilAPersonDecides) {
     EXPECT_EQ(run(reconciler->approve_deletes(again.run)).error().code, ErrorCode::not_found);
 }
 
+// However long it takes to ask for each: here, several times as long as the lease lasts.
+TEST_F(SyncReconciler, WhileDeletionsAreApprovedNoRunBegins) {
+    prepare();
+    for (int i = 0; i < 20; ++i) clerk.users.erase(fmt::format("user_{:05}", i));
+    const std::int64_t held = full().run;
+    settings.lease = std::chrono::milliseconds(150);
+    start();
+    ReconcilerConfig other = settings;
+    other.instance = "another process";
+    Reconciler second(pool, *directory, clerk, *refresh, other);
+    std::vector<std::string> refused;
+    int asked = 0;
+    clerk.pause = std::chrono::milliseconds(25);
+    clerk.on_get = [&](const std::string&) -> std::optional<Error> {
+        ++asked;
+        spawn(io.get_executor(), "second run", try_run(second, refused));
+        return std::nullopt;
+    };
+    const auto decided = run(reconciler->approve_deletes(held));
+    ASSERT_TRUE(decided.has_value()) << decided.error().message;
+    EXPECT_EQ(decided->deleted, 20);
+    EXPECT_EQ(asked, 20);
+    EXPECT_EQ(std::ssize(refused), asked);
+    EXPECT_EQ(table(), truth());
+}
+
 TEST_F(SyncReconciler, HeldDeletionsCanBeDiscarded) {
     prepare();
     const auto users = clerk.users;
