@@ -55,7 +55,8 @@ WHERE j.id = $1::uuid AND j.status = 'PENDING'
 
 -- name: note_absence
 -- Clerk does not know $1: for how long it has been saying so; whether the user is deleted anyway.
--- What it said before the user was last seen again is another absence.
+-- What it said before the user was last seen again is another absence, and what lies ahead (the
+-- clock was set back) begins now.
 WITH old AS (
     DELETE FROM rollcall.absences a
     WHERE a.first_seen_at < now() - interval '1 day'
@@ -67,7 +68,7 @@ WITH old AS (
     INSERT INTO rollcall.absences AS a (clerk_id)
     SELECT $1::text FROM known k WHERE NOT k.deleted
     ON CONFLICT (clerk_id) WHERE concluded_at IS NULL DO UPDATE
-    SET first_seen_at = CASE WHEN a.first_seen_at > now() - interval '1 day'
+    SET first_seen_at = CASE WHEN a.first_seen_at BETWEEN now() - interval '1 day' AND now()
                               AND (a.first_seen_at <= (SELECT k.lifted_at FROM known k))
                                   IS NOT TRUE
                              THEN a.first_seen_at ELSE now() END

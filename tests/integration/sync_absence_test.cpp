@@ -51,6 +51,17 @@ TEST_F(SyncAbsence, CountsFromAnewWhenTheUserWasSeenMeanwhile) {
     EXPECT_EQ(row("user_a"), "Ann|-|user|alive");
 }
 
+TEST_F(SyncAbsence, BeginsNowWhenTheClockWasSetBack) {
+    somebody_known();
+    tell({.clerk_id = "user_a", .version = 1000});
+    refreshed("user_a");
+    sql("UPDATE rollcall.absences SET first_seen_at = first_seen_at + interval '1 hour'");
+    EXPECT_EQ(retry_of(refreshed("user_a")).delay, std::chrono::seconds(5));
+    five_seconds_pass();
+    EXPECT_TRUE(std::holds_alternative<jobs::Completed>(refreshed("user_a")));
+    EXPECT_EQ(row("user_a"), "Ann|-|user|deleted");
+}
+
 TEST_F(SyncAbsence, OfAUserWhoCameBackIsConcludedOnceMore) {
     somebody_known();
     for (int i = 0; i < 2; ++i) {
