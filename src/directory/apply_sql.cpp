@@ -249,6 +249,13 @@ std::string settled(const std::string& ledger, const std::string& asked_at) {
            ".dated_by_clerk THEN interval '1 day' ELSE interval '0' END)";
 }
 
+// A time that the ledger has of what was learned, for a read that was asked at `asked_at`. One that
+// lies well ahead is from before the clock was set back, and so from before what was asked since.
+std::string learned(const std::string& time, const std::string& asked_at) {
+    return "CASE WHEN " + asked_at + " <= now() AND " + time +
+           " > now() + interval '10 minutes' THEN '-infinity' ELSE " + time + " END";
+}
+
 // Which of two snapshots of one user counts; {{…}} of the ledger's upsert.
 void add_order(Values& values, const ApplyOptions& options) {
     // Where Clerk cannot be asked, of two of one version the one that arrived later counts,
@@ -281,17 +288,18 @@ void add_order(Values& values, const ApplyOptions& options) {
     // A read that was asked before the last change was learned has been overtaken.
     values["settled"] = settled("l", "c.asked_at");
     const std::string settled_read = settled("l", "excluded.changed_at");
+    const std::string not_overtaken =
+        "excluded.changed_at >= " + learned("l.changed_at", "excluded.changed_at");
     values["newer_read"] =
         "(excluded.version > coalesce(l.version, -1)\n             OR excluded.version = l.version "
-        "AND excluded.changed_at >= l.changed_at\n             OR excluded.version < l.version "
         "AND " +
-        settled_read + ")";
-    values["deleting_read"] =
-        "(excluded.deleted_at IS NOT NULL AND excluded.changed_at >= l.changed_at)";
+        not_overtaken + "\n             OR excluded.version < l.version AND " + settled_read + ")";
+    values["deleting_read"] = "(excluded.deleted_at IS NOT NULL AND " + not_overtaken + ")";
+    values["deletion_seen"] = learned("l.deletion_seen_at", "c.asked_at");
     values["lifting_read"] =
-        "(excluded.deleted_at IS NULL AND excluded.changed_at > l.deletion_seen_at\n"
-        "             AND (excluded.version >= coalesce(l.version, -1) OR " +
-        settled_read + "))";
+        "(excluded.deleted_at IS NULL AND excluded.changed_at\n                > " +
+        learned("l.deletion_seen_at", "excluded.changed_at") +
+        "\n             AND (excluded.version >= coalesce(l.version, -1) OR " + settled_read + "))";
 }
 
 }  // namespace
@@ -344,7 +352,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     out.scheduled_ids = ids + fill(part(sql::claim_scheduled), values);
 
     Values read = values;
-    read["conflict"] = conflict("c.asked_at > k.deletion_seen_at",
+    read["conflict"] = conflict("c.asked_at > " + learned("k.deletion_seen_at", "c.asked_at"),
                                 "k.version > c.version AND NOT " + settled("k", "c.asked_at"));
     out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
     out.settle = fill(trimmed(sql::settle.text), values);

@@ -315,7 +315,7 @@ SELECT c.position,
          WHEN c.conflict THEN 'conflict'
          WHEN c.deletion THEN CASE WHEN l.deleted_at IS NULL THEN 'tie'
                                    WHEN c.was_deleted THEN 'unchanged' ELSE 'deleted' END
-         WHEN l.deleted_at IS NOT NULL AND c.asked_at > l.deletion_seen_at THEN 'tie'
+         WHEN l.deleted_at IS NOT NULL AND c.asked_at > {{deletion_seen}} THEN 'tie'
          WHEN l.version > c.version AND l.dated_by_clerk THEN 'superseded'
          WHEN l.content_hash IS DISTINCT FROM c.content_hash THEN 'tie'
          WHEN w.clerk_id IS NULL THEN 'unchanged'

@@ -118,6 +118,28 @@ TEST_F(DirectoryApply, AReadFromBeforeTheDeletionDoesNotRevive) {
     EXPECT_EQ(row(), "Ann|-|user|deleted");
 }
 
+// What is known was learned an hour ahead then; a read from before the clock was set back is dated
+// ahead too.
+TEST_F(DirectoryApply, ClerkIsBelievedThoughTheClockWasSetBack) {
+    const auto set_back = [this] {
+        sql("UPDATE rollcall.ledger SET changed_at = changed_at + interval '1 hour', "
+            "deletion_seen_at = deletion_seen_at + interval '1 hour'");
+    };
+    tell({.version = 1000, .email = "a@example.com"});
+    set_back();
+    const SystemTime before = later() + 59min;
+    EXPECT_EQ(read({.deletion = true}, before).outcome, Outcome::tie);
+    EXPECT_EQ(read({.version = 1000, .name = "Bea"}, before).outcome, Outcome::tie);
+    EXPECT_EQ(row(), "Ann|a@example.com|user|alive");
+    EXPECT_EQ(read({.version = 1000, .name = "Bea"}).outcome, Outcome::applied);
+    set_back();
+    EXPECT_EQ(read({.deletion = true}).outcome, Outcome::deleted);
+    set_back();
+    EXPECT_FALSE(read({.version = 1000, .name = "Bea"}, before).restored);
+    EXPECT_TRUE(read({.version = 1000, .name = "Bea"}).restored);
+    EXPECT_EQ(row(), "Bea|-|user|alive");
+}
+
 TEST_F(DirectoryApply, ARowThatSomebodyMarkedAsDeletedIsNotRevivedByAnEvent) {
     tell({.version = 1000, .email = "a@example.com"});
     sql("UPDATE users SET deleted_at = now(), email = NULL");
