@@ -46,9 +46,8 @@ Task<Result<sync::RunSummary>> watched_run(SyncParts& parts, sync::RunRequest re
     Signals signals(co_await asio::this_coro::executor);
     signals.on_stop([&] {
         progress.clear();
-        fmt::print(stderr,
-                   "rollcall: stopping; the next complete pass goes on from here. Once more: "
-                   "stops at once\n");
+        fmt::print(stderr, "rollcall: stopping{}. Once more: stops at once\n",
+                   request.dry_run ? "" : "; the next complete pass goes on from here");
         parts.reconciler().interrupt();
     });
     signals.on_second_stop([] { std::_Exit(exit_found); });

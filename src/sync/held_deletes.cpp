@@ -67,7 +67,7 @@ Task<Result<HeldDecision>> HeldDeletes::approve(std::int64_t run, const jobs::Le
     if (auto same = co_await same_instance(); !same) co_return std::unexpected(same.error());
     HeldDecision out;
     RunSummary summary;
-    Pass pass(parts_, summary, /*dry_run=*/false, nullptr);
+    Pass pass(co_await asio::this_coro::executor, parts_, summary, /*dry_run=*/false, nullptr);
     while (!held.empty()) {
         co_await pass.look_at_time();
         const SystemTime asked_at = pass.known_time();

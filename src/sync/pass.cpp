@@ -1,6 +1,7 @@
 #include "sync/pass.hpp"
 
 #include "base/log.hpp"
+#include "base/timeout.hpp"
 #include "sync/refusal.hpp"
 
 #include <algorithm>
@@ -59,11 +60,12 @@ Difference difference_of(const directory::Deviation& deviation, const directory:
 
 }  // namespace
 
-Pass::Pass(Parts parts, RunSummary& summary, bool dry_run, Progress* progress)
+Pass::Pass(Executor executor, Parts parts, RunSummary& summary, bool dry_run, Progress* progress)
     : parts_(parts),
       summary_(summary),
       dry_run_(dry_run),
       progress_(progress),
+      interrupted_(executor, SteadyTimer::time_point::max()),
       requests_before_(parts.clerk.requests() - summary.requests) {}
 
 void Pass::fail(RunFailure failure, std::string reason) {
@@ -74,6 +76,18 @@ void Pass::fail(RunFailure failure, std::string reason) {
 
 void Pass::fail(const Error& error) {
     fail(failure_of(error.code), error.message);
+}
+
+void Pass::interrupt(std::string reason) {
+    fail(RunFailure::interrupted, std::move(reason));
+    interrupted_.expires_at(SteadyTimer::time_point::min());
+}
+
+template <class T>
+Task<Result<T>> Pass::answer(Task<Result<T>> question) {
+    auto given = co_await with_end(std::move(question), interrupted_);
+    if (given) co_return std::move(*given);
+    co_return rollcall::fail(ErrorCode::unavailable, "interrupted");
 }
 
 void Pass::report_progress() {
@@ -91,7 +105,7 @@ Task<> Pass::look_at_time() {
 
 Task<Result<Page>> Pass::try_list(clerk::UserQuery query) {
     Page page{.users = {}, .asked_at = known_time_};
-    auto users = co_await parts_.clerk.list_users(std::move(query));
+    auto users = co_await answer(parts_.clerk.list_users(std::move(query)));
     if (!users) co_return std::unexpected(users.error());
     ++summary_.pages;
     page.users = std::move(*users);
@@ -106,7 +120,7 @@ Task<std::optional<Page>> Pass::list(clerk::UserQuery query) {
 }
 
 Task<std::optional<std::int64_t>> Pass::count(clerk::UserFilter filter) {
-    const auto users = co_await parts_.clerk.count_users(std::move(filter));
+    const auto users = co_await answer(parts_.clerk.count_users(std::move(filter)));
     if (users) co_return *users;
     fail(users.error());
     co_return std::nullopt;
@@ -116,7 +130,14 @@ Task<Result<std::optional<clerk::User>>> Pass::get(const std::string& clerk_id,
                                                    SystemTime& asked_at) {
     co_await look_at_time();
     asked_at = known_time_;
-    co_return co_await parts_.clerk.get_user(clerk_id);
+    co_return co_await answer(parts_.clerk.get_user(clerk_id));
+}
+
+Task<std::optional<clerk::Instance>> Pass::instance() {
+    auto instance = co_await answer(parts_.clerk.instance());
+    if (instance) co_return std::move(*instance);
+    fail(instance.error());
+    co_return std::nullopt;
 }
 
 std::vector<Pass::Repair> Pass::judge(std::span<const clerk::User> users,

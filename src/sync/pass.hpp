@@ -29,23 +29,25 @@ struct Page {
 
 class Pass {
 public:
-    // All must outlive this.
+    // All must outlive this; `executor` is the caller's.
     struct Parts {
         pg::Pool& pool;
         directory::Directory& directory;
         clerk::BackendApi& clerk;
         Refresh& refresh;
     };
-    Pass(Parts parts, RunSummary& summary, bool dry_run, Progress* progress);
+    Pass(Executor executor, Parts parts, RunSummary& summary, bool dry_run, Progress* progress);
     Pass(const Pass&) = delete;
     Pass& operator=(const Pass&) = delete;
 
-    // Ask Clerk; nothing when the pass has failed over it. A page counts.
+    // Ask Clerk; nothing when the pass has failed over it. A page counts. None of the questions
+    // outlasts interrupt().
     Task<std::optional<Page>> list(clerk::UserQuery query);
     Task<std::optional<std::int64_t>> count(clerk::UserFilter filter);
     // For callers who can do something about a refusal; others pass it to fail().
     Task<Result<Page>> try_list(clerk::UserQuery query);
     Task<Result<std::optional<clerk::User>>> get(const std::string& clerk_id, SystemTime& asked_at);
+    Task<std::optional<clerk::Instance>> instance();
 
     using Absent = std::function<Task<>(std::vector<std::string>)>;
     struct Span {
@@ -67,6 +69,8 @@ public:
     // The first failure counts.
     void fail(RunFailure failure, std::string reason);
     void fail(const Error& error);
+    // Fails, and waits for no answer of Clerk's any longer, nor for leave to ask.
+    void interrupt(std::string reason);
     [[nodiscard]] bool stopped() const { return summary_.failure != RunFailure::none; }
     // Users that the table did not take; of the first, why.
     [[nodiscard]] std::int64_t refused() const { return refused_; }
@@ -84,6 +88,9 @@ public:
     Task<> look_at_time();
 
 private:
+    template <class T>
+    Task<Result<T>> answer(Task<Result<T>> question);
+
     // A user to be repaired, with what Clerk said.
     struct Repair {
         clerk::User user;
@@ -102,6 +109,7 @@ private:
     RunSummary& summary_;
     bool dry_run_;
     Progress* progress_;
+    SteadyTimer interrupted_;  // expires then
     std::optional<std::int64_t> expected_;
     SystemTime known_time_{};
     std::vector<Repair> rest_;

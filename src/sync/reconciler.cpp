@@ -100,11 +100,8 @@ struct Reconciler::State {
 
 // The Clerk instance that this database is filled from: what it was told first, it keeps.
 Task<bool> Reconciler::State::right_instance(Pass& pass) {
-    const auto instance = co_await parts.clerk.instance();
-    if (!instance) {
-        pass.fail(instance.error());
-        co_return false;
-    }
+    const auto instance = co_await pass.instance();
+    if (!instance) co_return false;
     std::string known = (co_await runs.state()).instance_id;
     if (known.empty()) {
         if (!co_await knows_witnesses(pass)) co_return false;
@@ -186,9 +183,10 @@ Task<> Reconciler::State::watch(Run& run, Pass& pass, Wakeup& over) {
         co_await over.wait(config.save_every);
         if (run.over) co_return;
         if (interrupted) {
-            pass.fail(RunFailure::interrupted, "interrupted; the next run goes on from there");
+            pass.interrupt(run.request.dry_run ? "interrupted"
+                                               : "interrupted; the next run goes on from there");
         }
-        if (!lease.held()) pass.fail(RunFailure::interrupted, "the lease was lost");
+        if (!lease.held()) pass.interrupt("the lease was lost");
         co_await save(run);
     }
 }
@@ -271,7 +269,7 @@ Task<RunSummary> Reconciler::State::run(RunRequest request, Progress* progress) 
         co_await runs.bury_killed();
         run.summary.run = co_await runs.begin(run.summary.mode, request.trigger);
     }
-    Pass pass(parts, run.summary, request.dry_run, progress);
+    Pass pass(co_await asio::this_coro::executor, parts, run.summary, request.dry_run, progress);
     const bool ended = co_await jobs::guarded("sync_run_broken", both(run, pass));
     if (!ended) pass.fail(RunFailure::interrupted, "the database was away for a while");
     pass.report_progress();

@@ -56,8 +56,8 @@ public:
     // Drops them; the next complete pass judges anew. How many.
     Task<Result<std::int64_t>> discard_deletes(std::int64_t run);
 
-    // The run under way ends as soon as what it has asked for is worked off, as interrupted; the
-    // next complete pass goes on from there.
+    // The run under way ends at once, as interrupted: what has come from Clerk is worked off, and
+    // nothing more is waited for. The next complete pass goes on from there.
     void interrupt();
     [[nodiscard]] bool running() const;  // in this process
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 
 import { createClerkClient } from '@clerk/backend';
 
-import { migrate, rollcall } from './service.mjs';
+import { Service, migrate, rollcall } from './service.mjs';
 import { SECRET_KEY, Simulator, binary, until } from './simulator.mjs';
 
 // Mulberry32: small, seeded, good enough to choose.
@@ -29,6 +29,7 @@ export class Polled {
   // `users` people in Clerk, nobody in the database, and no webhooks.
   static async start(postgres, users, ...flags) {
     const polled = new Polled();
+    polled.services = [];
     polled.postgres = postgres;
     polled.database = await postgres.create();
     migrate(postgres.url(polled.database));
@@ -43,7 +44,20 @@ export class Polled {
     return polled;
   }
 
-  stop() {
+  // A service that polls, and takes webhooks only if `env` says so. Ends with this.
+  async serve(env = {}) {
+    const service = await Service.start(this.env.DATABASE_URL, {
+      ...this.env,
+      ROLLCALL_MODE: 'polling',
+      CLERK_WEBHOOK_SECRET: '',
+      ...env,
+    });
+    this.services.push(service);
+    return service;
+  }
+
+  async stop() {
+    for (const service of this.services) await service.stop('SIGKILL');
     return this.sim.stop();
   }
 

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { Polled } from './polling.mjs';
 import { Postgres } from './postgres.mjs';
-import { ADMIN_TOKEN, CRON_SECRET, Service, WEBHOOK_SECRET, userEvent } from './service.mjs';
+import { ADMIN_TOKEN, CRON_SECRET, WEBHOOK_SECRET, userEvent } from './service.mjs';
 import { until } from './simulator.mjs';
 
 const cron = { authorization: `Bearer ${CRON_SECRET}` };
@@ -19,22 +19,10 @@ after(() => postgres?.remove());
 
 async function polled(users, work, env = {}, flags = []) {
   const world = await Polled.start(postgres, users, ...flags);
-  const services = [];
-  world.serve = async (more = {}) => {
-    const service = await Service.start(world.env.DATABASE_URL, {
-      ...world.env,
-      ROLLCALL_MODE: 'polling',
-      CLERK_WEBHOOK_SECRET: '',
-      ...env,
-      ...more,
-    });
-    services.push(service);
-    return service;
-  };
+  Object.assign(world.env, env);
   try {
     await work(world);
   } finally {
-    for (const service of services) await service.stop('SIGKILL');
     await world.stop();
   }
 }
@@ -196,6 +184,24 @@ test('the cron route: key, modes, answers', () =>
     { ROLLCALL_SERVE_ROLES: 'worker' },
   ));
 
+test('ten callers of the cron route at once begin one pass', () =>
+  polled(
+    30,
+    async (world) => {
+      const one = await world.serve();
+      const two = await world.serve();
+      await world.sim.faults({ api_slow: true, slow_seconds: 0.2 });
+      const calls = Array.from({ length: 10 }, (_, i) => {
+        const service = i % 2 === 0 ? one : two;
+        return service.get('/api/cron/clerk-sync?mode=full', service.port, cron);
+      });
+      const answers = (await Promise.all(calls)).map((answer) => answer.status);
+      assert.deepEqual(answers.toSorted(), [200, ...Array(9).fill(409)]);
+      assert.equal((await runs(world, 'true')).length, 1);
+    },
+    { ROLLCALL_SERVE_ROLES: 'worker' },
+  ));
+
 test('one user by the admin route', () =>
   polled(
     5,
@@ -256,3 +262,16 @@ test('SIGTERM in the middle of a pass: the next process goes on from there', () 
     { ROLLCALL_SYNC_INTERVAL: '1s', ROLLCALL_SYNC_WORKERS: '1' },
     ['--fault', 'api_slow=always', '--fault', 'slow_seconds=0.4'],
   ));
+
+test('SIGTERM does not wait for Clerk, which has said to come back later', () =>
+  polled(50, async (world) => {
+    await world.sim.faults({ api_429: true, retry_after_seconds: 90 });
+    const service = await world.serve();
+    await until(() => service.log.includes('clerk_says_wait'), 'the 429');
+    const began = Date.now();
+    assert.equal(await service.stop(), 0);
+    assert.ok(Date.now() - began < 10_000, 'at once');
+    const [cut] = await runs(world, 'true');
+    assert.equal(cut.status, 'incomplete');
+    assert.match(cut.error, /interrupted/);
+  }));

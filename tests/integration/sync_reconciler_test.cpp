@@ -207,6 +207,21 @@ TEST_F(SyncReconciler, GoesOnWhereItWasInterrupted) {
     EXPECT_EQ(table(), truth());
 }
 
+TEST_F(SyncReconciler, AnInterruptionWaitsForNoAnswer) {
+    prepare();
+    int pages = 0;
+    clerk.before_list = [&](const clerk::UserQuery&) {
+        clerk.pause = std::chrono::hours(1);  // of the answers after this one
+        if (++pages > 1) return;
+        spawn(io.get_executor(), "interrupt", [](Reconciler& one) -> Task<> {
+            co_await sleep(std::chrono::milliseconds(20));
+            one.interrupt();
+        }(*reconciler));
+    };
+    EXPECT_EQ(full().failure, RunFailure::interrupted);
+    EXPECT_EQ(table(), before_);
+}
+
 // A process that was killed leaves its row `running`, its ranges, and a lease that lapses.
 TEST_F(SyncReconciler, GoesOnWhereAnotherWasKilled) {
     prepare(600);
