@@ -1,6 +1,7 @@
 #include "sync/full_pass.hpp"
 
 #include "base/together.hpp"
+#include "sync/incremental_pass.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -58,8 +59,36 @@ Task<std::optional<CutShort>> FullPass::look() {
     co_return out;
 }
 
+// Of what a run before has seen: a range of which somebody has gone since is read again.
+Task<std::vector<Range>> FullPass::still_there(std::vector<Range> ranges) {
+    for (Range& range : ranges) {
+        if (range.seen == 0) continue;
+        clerk::UserFilter span;
+        if (range.from_ms > 0) span.created_after_ms = range.from_ms - 1;
+        span.created_before_ms = range.done ? range.until_ms : std::optional(range.reached_ms);
+        const auto users = co_await pass_.count(span);
+        if (!users) break;
+        if (*users >= range.seen) continue;
+        range = {.from_ms = range.from_ms, .until_ms = range.until_ms, .reached_ms = range.from_ms};
+    }
+    co_return ranges;
+}
+
+// And who has changed since it began is read now.
+Task<> FullPass::catch_up(std::int64_t watermark_ms) {
+    RunSummary& summary = pass_.summary();
+    const RunSummary before = summary;
+    IncrementalPass changes(
+        pass_, {.page_users = config_.page_users, .overlap = std::chrono::milliseconds(0)});
+    co_await changes.run(watermark_ms);
+    summary.seen = before.seen;  // each is counted where the list has it
+    summary.unchanged = before.unchanged;
+}
+
 Task<> FullPass::run(const CutShort& beginning) {
-    plan_ = RangePlan(beginning.ranges, config_.page_users);
+    const bool goes_on = beginning.run != 0;
+    plan_ = RangePlan(goes_on ? co_await still_there(beginning.ranges) : beginning.ranges,
+                      config_.page_users);
     pass_.expect(beginning.expected);
     for (const Range& range : plan_.ranges()) pass_.summary().seen += range.seen;
     pass_.report_progress();
@@ -67,6 +96,7 @@ Task<> FullPass::run(const CutShort& beginning) {
     workers.reserve(static_cast<std::size_t>(config_.workers));
     for (int i = 0; i < config_.workers; ++i) workers.push_back(work());
     co_await together(std::move(workers));
+    if (goes_on && !pass_.stopped()) co_await catch_up(beginning.newest_updated_ms);
     if (pass_.stopped()) co_return;
     co_await pass_.work_off_rest();
     if (pass_.stopped() || !co_await whole(beginning)) co_return;

@@ -39,6 +39,8 @@ public:
     [[nodiscard]] const std::vector<Range>& ranges() const { return plan_.ranges(); }
 
 private:
+    Task<std::vector<Range>> still_there(std::vector<Range> ranges);
+    Task<> catch_up(std::int64_t watermark_ms);
     Task<> work();
     Task<> walk(std::size_t number);
     Task<> ask(CreationWalk& walk, Page& page);

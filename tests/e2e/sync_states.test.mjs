@@ -122,9 +122,14 @@ describe('a pass that is cut short', () => {
     return { polled, run };
   }
 
-  // `from`: what it goes on from.
+  // `from`: what it goes on from. Meanwhile five of those that it had seen change and two go.
   async function goesOn(polled, from) {
     await polled.sim.control('PUT', '/faults', {});
+    const [one, two, ...others] = (await polled.table()).map((row) => row.clerk_id);
+    for (const id of [one, two]) await polled.change('DELETE', `/users/${id}`);
+    for (const id of others.slice(0, 5)) {
+      await polled.change('PATCH', `/users/${id}`, { first_name: 'Meanwhile' });
+    }
     const done = await until(
       () => {
         const next = polled.sync('--full');
@@ -134,7 +139,7 @@ describe('a pass that is cut short', () => {
       40_000,
     );
     assert.equal(done.code, 0, done.stdout + done.stderr);
-    assert.equal(done.json.seen, 6000);
+    assert.deepEqual([done.json.seen, done.json.deleted], [5998, 2]);
     assert.ok(done.json.created < 6000, 'it does not begin anew');
     const [run] = await polled.query('SELECT * FROM rollcall.sync_runs ORDER BY id DESC LIMIT 1');
     assert.equal(run.continues, from.id);

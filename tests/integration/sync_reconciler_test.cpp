@@ -196,14 +196,14 @@ TEST_F(SyncReconciler, GoesOnWhereItWasInterrupted) {
     EXPECT_LT(first.seen, 600);
     clerk.before_list = nullptr;
     clerk.pause = std::chrono::microseconds(1);
-    clerk.users.erase("user_00001");
     clerk.users.erase("user_00599");
+    clerk.rename("user_00001", "Later");
     clerk.rename("user_00300", "Later");
     const RunSummary second = full();
     EXPECT_EQ(second.status, RunStatus::completed) << second.error.value_or("");
     EXPECT_LT(second.pages, 14);
+    EXPECT_EQ(second.seen, 599);
     EXPECT_EQ(last_run("continues"), std::to_string(first.run));
-    full();
     EXPECT_EQ(table(), truth());
 }
 
@@ -220,6 +220,28 @@ TEST_F(SyncReconciler, AnInterruptionWaitsForNoAnswer) {
     };
     EXPECT_EQ(full().failure, RunFailure::interrupted);
     EXPECT_EQ(table(), before_);
+}
+
+// Of those that the first had seen, too.
+TEST_F(SyncReconciler, WhoWentBetweenTheTwoIsMissed) {
+    prepare(600);
+    int pages = 0;
+    clerk.on_list = [&](const auto& query, auto&) -> std::optional<Error> {
+        if (query.limit > 1 && ++pages > 7) return Error{ErrorCode::unavailable, "gone"};
+        return std::nullopt;
+    };
+    const RunSummary first = full();
+    ASSERT_EQ(first.status, RunStatus::failed);
+    clerk.on_list = nullptr;
+    for (const int user : {0, 1, 199, 200, 201, 399, 400, 599}) {
+        clerk.users.erase(fmt::format("user_{:05}", user));
+    }
+    const RunSummary second = full();
+    EXPECT_EQ(second.status, RunStatus::completed) << second.error.value_or("");
+    EXPECT_EQ(last_run("continues"), std::to_string(first.run));
+    EXPECT_EQ(second.deleted, 8);
+    EXPECT_EQ(second.seen, 592);
+    EXPECT_EQ(table(), truth());
 }
 
 // A process that was killed leaves its row `running`, its ranges, and a lease that lapses.
