@@ -7,11 +7,13 @@
 #include <CLI/CLI.hpp>
 
 #include <fmt/format.h>
+#include <charconv>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 namespace rollcall::cli {
@@ -69,6 +71,13 @@ std::optional<Error> contradiction(const Options& options) {
         return Error{ErrorCode::invalid_input, "--limit is of --history"};
     }
     return std::nullopt;
+}
+
+std::string check_run(const std::string& text) {
+    std::int64_t run = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), run);
+    const bool number = error == std::errc() && end == text.data() + text.size() && run > 0;
+    return number ? "" : "must be the number of a run, as --history has it";
 }
 
 int tell(const Globals& globals, const sync::RunSummary& summary) {
@@ -193,12 +202,12 @@ void add_sync_command(CLI::App& app, const Globals& globals, int& exit_code) {
     command
         ->add_option("--approve-deletes", options->approve,
                      "Delete whom this run has held back, each looked up in Clerk once more")
-        ->check(CLI::PositiveNumber)
+        ->check(check_run)
         ->option_text("RUN");
     command
         ->add_option("--discard-deletes", options->discard,
                      "Keep whom this run has held back; the next complete pass judges anew")
-        ->check(CLI::PositiveNumber)
+        ->check(check_run)
         ->option_text("RUN");
     command->callback([options, &globals, &exit_code] { exit_code = run_sync(globals, *options); });
 }

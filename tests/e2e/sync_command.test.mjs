@@ -221,6 +221,14 @@ describe('exit codes', () => {
     }
   });
 
+  test('2 for what is no number of a run, and says so', () => {
+    for (const run of ['-1', 'x', '1.5', '99999999999999999999']) {
+      const done = rollcall(['sync', '--approve-deletes', run]);
+      assert.equal(done.code, 2, done.stderr);
+      assert.match(done.stderr, /--approve-deletes: must be the number of a run/);
+    }
+  });
+
   test('78 without a secret key, 1 without a schema, 2 for an id that cannot be', () =>
     with_(1, async (polled) => {
       const keyless = polled.run(['sync'], { CLERK_SECRET_KEY: '' });
