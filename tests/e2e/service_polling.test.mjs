@@ -263,6 +263,30 @@ test('SIGTERM in the middle of a pass: the next process goes on from there', () 
     ['--fault', 'api_slow=always', '--fault', 'slow_seconds=0.4'],
   ));
 
+test('a database that is restarted hard in the middle of a pass: the next goes on from there', () =>
+  polled(
+    3000,
+    async (world) => {
+      await world.serve();
+      await world.seenSoFar();
+      postgres.down('immediate');
+      postgres.up();
+      const [cut] = await runs(world, 'true');
+      await world.sim.faults({ api_slow: 0 });
+      await until(
+        async () =>
+          (await runs(world, `continues = ${cut.id} AND status = 'completed'`)).length === 1,
+        'the pass that goes on',
+        40_000,
+      );
+      const [{ status: ended }] = await runs(world, `id = ${cut.id}`);
+      assert.ok(['failed', 'incomplete'].includes(ended), ended);
+      await world.equal();
+    },
+    { ROLLCALL_SYNC_INTERVAL: '1s', ROLLCALL_SYNC_WORKERS: '1' },
+    ['--fault', 'api_slow=always', '--fault', 'slow_seconds=0.4'],
+  ));
+
 test('SIGTERM does not wait for Clerk, which has said to come back later', () =>
   polled(50, async (world) => {
     await world.sim.faults({ api_429: true, retry_after_seconds: 90 });
