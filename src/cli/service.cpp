@@ -346,6 +346,7 @@ void Service::Parts::start_workers() {
             jobs::WorkLoopConfig{.name = "apply_user",
                                  .lanes = config.work.lanes,
                                  .full_pass = config.work.batch,
+                                 .gather = std::chrono::milliseconds(20),
                                  .poll_interval = [this] { return poll_interval(); },
                                  .busy = &job_metrics.workers_busy(jobs::queue_users)},
             [this] { return apply_user->run_once(); });

@@ -15,9 +15,9 @@ using Steady = std::chrono::steady_clock;
 
 struct WorkLoop::State {
     struct Lane {
-        explicit Lane(Executor executor) : wakeup(executor), pause(executor) {}
+        explicit Lane(Executor executor) : wakeup(executor), timer(executor) {}
         Wakeup wakeup;
-        SteadyTimer pause;  // between a failure and the next try
+        SteadyTimer timer;  // of its pause before the next pass
         bool idle = false;
     };
 
@@ -26,6 +26,8 @@ struct WorkLoop::State {
 
     Task<> run(Lane& lane);
     Task<bool> wait_for_work(Lane& lane);
+    Task<> gather(Lane& lane);
+    static Task<> pause(Lane& lane, Duration time);
     Task<std::optional<int>> attempt();
     void failed(std::string reason);
     void wake_one_idle();
@@ -37,8 +39,10 @@ struct WorkLoop::State {
     std::vector<Wakeup*> stops;  // calls of stop() that wait for the last lane to end
     Random random;
 
-    int running = 0;  // lanes
-    int busy = 0;     // lanes inside a pass
+    int running = 0;    // lanes
+    int busy = 0;       // lanes inside a pass
+    int gathering = 0;  // lanes that are about to begin one
+    int last_done = 0;  // by the pass that ended last
     bool stopping = false;
     bool again = false;  // woken while a pass ran
     Steady::time_point last_pass = Steady::time_point::min();
@@ -60,10 +64,30 @@ Task<bool> WorkLoop::State::wait_for_work(Lane& lane) {
     co_return !stopping && (woken || again || Steady::now() >= last_pass + interval);
 }
 
+Task<> WorkLoop::State::gather(Lane& lane) {
+    if (last_done < config.steady) co_return;
+    const Duration left = last_pass + config.gather - Steady::now();
+    if (left <= Duration::zero()) co_return;
+    ++gathering;
+    co_await pause(lane, left);
+    --gathering;
+}
+
+// stop() ends it early.
+Task<> WorkLoop::State::pause(Lane& lane, Duration time) {
+    lane.timer.expires_after(time);
+    boost::system::error_code cut_short;
+    co_await lane.timer.async_wait(asio::redirect_error(use_task, cut_short));
+}
+
 Task<> WorkLoop::State::run(Lane& lane) {
     bool more = false;
     while (!stopping) {
-        if (!more && !co_await wait_for_work(lane)) continue;
+        if (!more) {
+            if (!co_await wait_for_work(lane)) continue;
+            co_await gather(lane);
+            if (stopping) break;
+        }
         again = false;
         last_pass = Steady::now();
         ++busy;
@@ -71,12 +95,10 @@ Task<> WorkLoop::State::run(Lane& lane) {
         const std::optional<int> done = co_await attempt();
         if (config.busy != nullptr) config.busy->Decrement();
         --busy;
+        last_done = done.value_or(0);
         more = !done || *done >= config.full_pass;
         if (!done && !stopping) {
-            lane.pause.expires_after(
-                backoff_delay(config.backoff, std::max(failures - 1, 0), random));
-            boost::system::error_code cut_short;
-            co_await lane.pause.async_wait(asio::redirect_error(use_task, cut_short));
+            co_await pause(lane, backoff_delay(config.backoff, std::max(failures - 1, 0), random));
         } else if (more) {
             wake_one_idle();
         }
@@ -142,7 +164,7 @@ void WorkLoop::start() {
 void WorkLoop::wake() {
     if (state_->busy > 0) {
         state_->again = true;
-    } else {
+    } else if (state_->gathering == 0) {
         state_->wake_one_idle();
     }
 }
@@ -152,7 +174,7 @@ Task<bool> WorkLoop::stop(Duration limit) {
     state.stopping = true;
     for (const auto& lane : state.lanes) {
         lane->wakeup.wake();
-        lane->pause.cancel();
+        lane->timer.cancel();
     }
     const auto deadline = Steady::now() + bounded(limit);
     Wakeup ended(state.executor);

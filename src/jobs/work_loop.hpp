@@ -23,6 +23,11 @@ struct WorkLoopConfig {
     // A pass that did at least this much says that there is more: it runs again at once, and
     // another idle lane joins in. Less means that it saw the end of the queue.
     int full_pass = 1;
+    // After a pass that did at least `steady`, but saw the end of the queue, the next one begins no
+    // sooner than `gather` after that one began: what comes steadily is done in batches that are
+    // worth a transaction, while a lone job waits for nothing.
+    int steady = 8;
+    Duration gather = Duration::zero();
     // Asked before each idle wait. A second when wake-ups reach this process (LISTEN, or all work
     // is enqueued here); what is configured when they may not.
     std::function<Duration()> poll_interval = [] { return std::chrono::seconds(1); };

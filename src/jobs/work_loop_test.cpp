@@ -101,6 +101,42 @@ TEST_F(Loop, ManyWakesDuringAPassAreOnePassMore) {
     }(loop, passes));
 }
 
+TEST_F(Loop, SteadyWorkIsGatheredAndALoneJobIsNot) {
+    using Steady = std::chrono::steady_clock;
+    config.lanes = 2;
+    config.full_pass = 100;
+    config.steady = 5;
+    config.gather = milliseconds(200);
+    int due = 5;
+    std::vector<Steady::time_point> begun;
+    WorkLoop loop(io.get_executor(), config, [&]() -> Task<int> {
+        begun.push_back(Steady::now());
+        co_return due;
+    });
+    loop.start();
+    play([](WorkLoop& it, std::vector<Steady::time_point>& passes, int& jobs) -> Task<> {
+        while (passes.size() < 2) {
+            it.wake();
+            co_await sleep(milliseconds(1));
+        }
+        EXPECT_GE(passes[1] - passes[0], milliseconds(199));
+        jobs = 4;
+        it.wake();
+        co_await until([&] { return passes.size() == 3; });
+        const auto woken = Steady::now();
+        it.wake();
+        co_await until([&] { return passes.size() == 4; });
+        EXPECT_LT(Steady::now() - woken, milliseconds(150));
+        jobs = 5;
+        it.wake();
+        co_await until([&] { return passes.size() == 5; });
+        it.wake();
+        co_await settle();
+        co_await it.stop();  // while it gathers
+        EXPECT_EQ(passes.size(), 5);
+    }(loop, begun, due));
+}
+
 TEST_F(Loop, FullPassesBringInTheOtherLanes) {
     int busy = 0;
     int most = 0;
