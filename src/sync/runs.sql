@@ -17,12 +17,12 @@ SELECT coalesce(max(r.id), 0) FROM rollcall.sync_runs r
 WHERE r.mode = 'full' AND r.status = 'completed'
 
 -- name: sync_state
+-- The last is the one with the highest id: the clock may have been set back.
 WITH passes AS (
     SELECT r.id, r.status, r.started_at, r.finished_at
     FROM rollcall.sync_runs r WHERE r.mode <> 'user'
 ), done AS (
-    SELECT max(p.id) AS id, max(p.finished_at) AS finished_at
-    FROM passes p WHERE p.status = 'completed'
+    SELECT max(p.id) AS id FROM passes p WHERE p.status = 'completed'
 ), held AS (
     SELECT max(h.run_id) AS run, count(*) AS users
     FROM rollcall.held_deletes h WHERE h.decided_at IS NULL
@@ -31,8 +31,10 @@ SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms, s.watermark_ms,
     (extract(epoch FROM s.full_completed_at) * 1000)::bigint AS full_completed_ms,
     coalesce(s.instance_id, '') AS instance_id,
     coalesce(s.environment_type, '') AS environment_type,
-    (SELECT (extract(epoch FROM max(p.started_at)) * 1000)::bigint FROM passes p) AS started_ms,
-    (SELECT (extract(epoch FROM d.finished_at) * 1000)::bigint FROM done d) AS completed_ms,
+    (SELECT (extract(epoch FROM p.started_at) * 1000)::bigint FROM passes p
+     ORDER BY p.id DESC LIMIT 1) AS started_ms,
+    (SELECT (extract(epoch FROM p.finished_at) * 1000)::bigint FROM passes p, done d
+     WHERE p.id = d.id) AS completed_ms,
     (SELECT count(*) FROM passes p, done d
      WHERE p.id > coalesce(d.id, 0) AND p.status IN ('incomplete', 'failed')) AS failures,
     coalesce(h.run, 0) AS held_run, h.users AS held_users

@@ -24,8 +24,10 @@ milliseconds left(SystemTime from, milliseconds span, SystemTime now) {
 
 NextRun next_run(const SyncState& state, const ScheduleConfig& config, double chance) {
     const bool first = !state.full_completed_at || !state.watermark_ms;
+    // Well ahead: the clock was set back, and how long ago that was cannot be told.
     const bool full_due =
-        first || left(*state.full_completed_at, config.full_interval, state.now).count() == 0;
+        first || *state.full_completed_at > state.now + config.interval ||
+        left(*state.full_completed_at, config.full_interval, state.now).count() == 0;
     NextRun out{.wait = milliseconds(0),
                 .mode = full_due ? RunMode::full : RunMode::incremental,
                 .trigger = first ? RunTrigger::start : RunTrigger::schedule};

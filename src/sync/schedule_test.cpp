@@ -72,9 +72,20 @@ TEST(Schedule, WhatFailedIsRepeatedMoreAndMoreSeldom) {
 
 TEST(Schedule, AClockThatWasSetBackOnlyWaitsAnInterval) {
     SyncState state = settled();
-    state.now = noon - 2h;
+    state.now = noon - 50min;
     EXPECT_EQ(next(state).wait, 5min);
     EXPECT_EQ(next(state).mode, RunMode::incremental);
+}
+
+TEST(Schedule, AClockThatWasSetBackToBeforeTheLastCompleteOneMakesAnotherDue) {
+    SyncState state = settled();
+    state.now = noon - 1h - 4min;  // by less than an interval: a little later then
+    EXPECT_EQ(next(state).mode, RunMode::incremental);
+    state.now = noon - 2h;
+    EXPECT_EQ(next(state).wait, 0ms);
+    EXPECT_EQ(next(state).mode, RunMode::full);
+    state.failures_in_a_row = 1;
+    EXPECT_EQ(next(state).wait, 5min);
 }
 
 }  // namespace
