@@ -1,7 +1,15 @@
 // A private PostgreSQL for one test file, durable as in production, with a database per test and
 // the power to be stopped hard. As root the server runs as the account `postgres`.
 import { spawnSync } from 'node:child_process';
-import { chownSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import pg from 'pg';
@@ -21,15 +29,26 @@ function programs() {
 
 const asRoot = process.getuid() === 0;
 
-function run(command, args) {
+function run(command, args, env = {}) {
   const full = asRoot ? ['runuser', ['-u', 'postgres', '--', command, ...args]] : [command, args];
-  const done = spawnSync(...full, { encoding: 'utf8', cwd: '/' });
+  const done = spawnSync(...full, { encoding: 'utf8', cwd: '/', env: { ...process.env, ...env } });
   if (done.status !== 0) throw new Error(`${command}: ${done.stderr || done.stdout}`);
   return done.stdout;
 }
 
+// What makes a server read its clock from a file: libfaketime, of Debian's package of that name.
+function faketime() {
+  const base = '/usr/lib';
+  const found = readdirSync(base)
+    .map((folder) => path.join(base, folder, 'faketime/libfaketimeMT.so.1'))
+    .find((library) => existsSync(library));
+  if (!found) throw new Error('no libfaketime: tools/install.sh test');
+  return found;
+}
+
 export class Postgres {
-  static async start() {
+  // With `clock` true, set_clock() moves the server's clock while it runs.
+  static async start({ clock = false } = {}) {
     const server = new Postgres();
     server.bin = programs();
     server.folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-e2e-'));
@@ -49,6 +68,7 @@ export class Postgres {
       'UTF8',
       '--locale=C.UTF-8',
     ]);
+    if (clock) server.set_clock(0);
     server.up();
     process.on('exit', () => server.remove());
     return server;
@@ -57,16 +77,23 @@ export class Postgres {
   // Starts after a stop, too. Reached by a unix socket in a private folder only.
   up() {
     const options = `-k ${this.folder} -c listen_addresses='' -c max_connections=200`;
-    run(path.join(this.bin, 'pg_ctl'), [
-      '-D',
-      this.data,
-      '-w',
-      '-l',
-      path.join(this.folder, 'log'),
-      '-o',
-      options,
-      'start',
-    ]);
+    const env = this.clock && {
+      LD_PRELOAD: faketime(),
+      FAKETIME_TIMESTAMP_FILE: this.clock,
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    };
+    run(
+      path.join(this.bin, 'pg_ctl'),
+      ['-D', this.data, '-w', '-l', path.join(this.folder, 'log'), '-o', options, 'start'],
+      env,
+    );
+  }
+
+  // The server's clock is `seconds` ahead of ours from now on, or behind.
+  set_clock(seconds) {
+    this.clock = path.join(this.folder, 'clock');
+    writeFileSync(this.clock, `${seconds < 0 ? '-' : '+'}${Math.abs(seconds)}`);
   }
 
   // Every process of the server stands still, as behind a network that swallows all; returns what
