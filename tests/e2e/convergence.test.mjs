@@ -5,9 +5,11 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { chooser } from './chooser.mjs';
 import { Postgres } from './postgres.mjs';
 import { Service, migrate } from './service.mjs';
 import { SECRET_KEY, Simulator, WEBHOOK_SECRET, until } from './simulator.mjs';
+import { table, truth } from './truth.mjs';
 
 const seeds = process.env.ROLLCALL_SEED
   ? [Number(process.env.ROLLCALL_SEED)]
@@ -19,22 +21,6 @@ before(async () => {
   postgres = await Postgres.start();
 });
 after(() => postgres?.remove());
-
-// Mulberry32: small, seeded, good enough to choose.
-function chooser(seed) {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return {
-    chance: (p) => next() < p,
-    pick: (list) => list[Math.floor(next() * list.length)],
-    below: (n) => Math.floor(next() * n),
-  };
-}
 
 async function act(sim, random, people, step) {
   const call = async (method, path, body) => {
@@ -66,33 +52,6 @@ async function act(sim, random, people, step) {
     const { ok } = await call('DELETE', `/users/${id}`);
     if (ok) people.splice(people.indexOf(id), 1);
   }
-}
-
-async function truth(sim) {
-  const users = [];
-  for (let offset = 0; ; offset += 500) {
-    const page = await (await sim.raw('GET', `/users?limit=500&offset=${offset}`)).json();
-    users.push(...page);
-    if (page.length < 500) break;
-  }
-  return users
-    .map((user) => ({
-      clerk_id: user.id,
-      email:
-        user.email_addresses.find((one) => one.id === user.primary_email_address_id)
-          ?.email_address ?? null,
-      name:
-        [user.first_name, user.last_name]
-          .map((part) => part?.trim())
-          .filter(Boolean)
-          .join(' ') || null,
-      role: ['user', 'admin'].includes(user.public_metadata?.role)
-        ? user.public_metadata.role
-        : 'user',
-      banned: user.banned,
-      locked: user.locked,
-    }))
-    .toSorted((a, b) => (a.clerk_id < b.clerk_id ? -1 : 1));
 }
 
 for (const seed of seeds) {
@@ -160,13 +119,7 @@ for (const seed of seeds) {
         'an empty queue',
         60_000,
       );
-      const rows = await postgres.query(
-        database,
-        `SELECT u.clerk_id, u.email, u.name, u.role::text, l.banned, l.locked FROM public.users u
-         JOIN rollcall.ledger l USING (clerk_id) WHERE u.deleted_at IS NULL
-         ORDER BY u.clerk_id COLLATE "C"`,
-      );
-      assert.deepEqual(rows, await truth(sim), `seed ${seed}`);
+      assert.deepEqual(await table(postgres, database), await truth(sim.url), `seed ${seed}`);
       const [{ failed }] = await postgres.query(
         database,
         "SELECT count(*)::int failed FROM job_queue WHERE status = 'FAILED'",

@@ -3,27 +3,9 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
-import { createClerkClient } from '@clerk/backend';
-
 import { Service, migrate, rollcall } from './service.mjs';
 import { SECRET_KEY, Simulator, binary, until } from './simulator.mjs';
-
-// Mulberry32: small, seeded, good enough to choose.
-export function chooser(seed) {
-  let state = seed >>> 0;
-  const next = () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-  return {
-    pick: (list) => list[Math.floor(next() * list.length)],
-    below: (n) => Math.floor(next() * n),
-  };
-}
-
-const byId = (a, b) => (a.clerk_id < b.clerk_id ? -1 : 1);
+import { table, truth } from './truth.mjs';
 
 export class Polled {
   // `users` people in Clerk, nobody in the database, and no webhooks.
@@ -123,48 +105,17 @@ export class Polled {
     return { ok: answer.ok, user: await answer.json().catch(() => ({})) };
   }
 
-  // What is alive in the table, by id.
+  // What is alive in the table, and the same of Clerk's.
   table() {
-    return this.query(
-      `SELECT u.clerk_id, u.email, u.name, u.role::text, l.banned, l.locked FROM public.users u
-       JOIN rollcall.ledger l USING (clerk_id) WHERE u.deleted_at IS NULL
-       ORDER BY u.clerk_id COLLATE "C"`,
-    );
+    return table(this.postgres, this.database);
+  }
+
+  truth() {
+    return truth(this.sim.url);
   }
 
   async living() {
     return (await this.query('SELECT count(*)::int n FROM users WHERE deleted_at IS NULL'))[0].n;
-  }
-
-  // The same of Clerk's, asked for by Clerk's own SDK.
-  async truth() {
-    const clerk = createClerkClient({
-      secretKey: SECRET_KEY,
-      apiUrl: this.sim.url,
-      telemetry: { disabled: true },
-    });
-    const users = [];
-    for (;;) {
-      const page = await clerk.users.getUserList({ limit: 500, offset: users.length });
-      users.push(...page.data);
-      if (page.data.length === 0 || users.length >= page.totalCount) break;
-    }
-    return users
-      .map((user) => ({
-        clerk_id: user.id,
-        email: user.primaryEmailAddress?.emailAddress ?? null,
-        name:
-          [user.firstName, user.lastName]
-            .map((part) => part?.trim())
-            .filter(Boolean)
-            .join(' ') || null,
-        role: ['user', 'admin'].includes(user.publicMetadata?.role)
-          ? user.publicMetadata.role
-          : 'user',
-        banned: user.banned,
-        locked: user.locked,
-      }))
-      .toSorted(byId);
   }
 
   // The table equals Clerk: by our own comparison, when none of a service's is under way, and by

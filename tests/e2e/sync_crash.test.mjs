@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { Polled, chooser } from './polling.mjs';
+import { chooser } from './chooser.mjs';
+import { Polled } from './polling.mjs';
 import { Postgres } from './postgres.mjs';
 
 const seeds = process.env.ROLLCALL_SEED

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 
-import { Polled, chooser } from './polling.mjs';
+import { chooser } from './chooser.mjs';
+import { Polled } from './polling.mjs';
 import { Postgres } from './postgres.mjs';
 
 const users = 1100; // three pages for each of two workers

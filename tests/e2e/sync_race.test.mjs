@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 
-import { Polled, chooser } from './polling.mjs';
+import { chooser } from './chooser.mjs';
+import { Polled } from './polling.mjs';
 import { Postgres } from './postgres.mjs';
 import { CRON_SECRET, WEBHOOK_SECRET } from './service.mjs';
 import { until } from './simulator.mjs';
