@@ -3,12 +3,8 @@
 #pragma once
 
 #include "alerts/evaluator.hpp"
-#include "support/postgres.hpp"
-#include "support/run.hpp"
+#include "migrated_fixture.hpp"
 
-#include <fmt/format.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <memory>
 #include <string>
 
@@ -16,26 +12,12 @@ namespace rollcall::alerts {
 
 using namespace std::chrono_literals;
 
-class AlertsTest : public testing::Test {
+class AlertsTest : public test::MigratedTest {
 protected:
-    AlertsTest() {
-        db.sql(
-            "TRUNCATE public.job_queue, rollcall.leases, rollcall.alerts, "
-            "rollcall.open_circuits, rollcall.deliveries, rollcall.sync_runs CASCADE");
-    }
-    ~AlertsTest() override { run(pool.stop()); }
-
-    // One for the whole program: emptying it is much cheaper than making one for each test.
-    static test::Database& database() {
-        static test::Database shared(test::Database::Content::migrated);
-        return shared;
-    }
-
-    template <class T>
-    T run(Task<T> task) {
-        return test::run(io, std::move(task));
-    }
-    std::string sql(const std::string& text) const { return db.sql(text); }
+    AlertsTest()
+        : MigratedTest(
+              "public.job_queue, rollcall.leases, rollcall.alerts, rollcall.open_circuits, "
+              "rollcall.deliveries, rollcall.sync_runs, rollcall.ledger, rollcall.absences") {}
 
     // A pass that began `minutes_ago` and took a second; `set` is "column = value, …".
     void pass(const std::string& mode, const std::string& status, int minutes_ago,
@@ -83,7 +65,7 @@ protected:
                                                            .interval = 30s,
                                                            .policy = policy,
                                                            .conditions = thresholds},
-                                           circuits, job_metrics, metrics);
+                                           circuits, job_metrics, registry);
     }
     // The names of what fires, after one look.
     std::string firing() {
@@ -109,16 +91,12 @@ protected:
     }
     void release() const { sql("UPDATE rollcall.leases SET until = '-infinity'"); }
     [[nodiscard]] double sample(std::string_view name) const {
-        const std::string page = metrics.render();
+        const std::string page = registry.render();
         const std::size_t at = page.find("\n" + std::string(name) + " ");
         return at == std::string::npos ? -1 : std::stod(page.substr(at + name.size() + 2));
     }
 
-    test::Database& db = database();
-    asio::io_context io;
-    MetricsRegistry metrics;
-    jobs::Metrics job_metrics{metrics};
-    pg::Pool pool{io.get_executor(), "test", 4, db.config(), metrics};
+    jobs::Metrics job_metrics{registry};
     AlertPolicy policy{.cooldown = 1h, .resolve_after = 5min};
     ConditionsConfig thresholds;
     std::vector<Circuit> circuits;

@@ -60,7 +60,7 @@ protected:
 
     http::Router router;
     http::Server server{
-        io.get_executor(), {.listen = "127.0.0.1:0"}, router, http::make_server_metrics(metrics)};
+        io.get_executor(), {.listen = "127.0.0.1:0"}, router, http::make_server_metrics(registry)};
     SinkConfig sink_config;
     std::deque<MetricsRegistry> registries;
     std::vector<std::string> bodies;

@@ -30,6 +30,23 @@ protected:
             "l.content_hash, l.banned, l.locked, l.deleted_at, u.id = l.user_id)) "
             "FROM rollcall.ledger l LEFT JOIN users u USING (clerk_id)");
     }
+    // Applies the one job that is due, and returns when that waits for another session's lock;
+    // `done` when it has got it.
+    void apply_behind_a_lock(bool& done) {
+        asio::co_spawn(
+            io,
+            [this, &done]() -> Task<> {
+                const auto batch =
+                    co_await directory->apply_due(pool, ClaimPosition{.priority = 1});
+                EXPECT_TRUE(batch && batch->size() == 1);
+                done = true;
+            },
+            [](std::exception_ptr failure) { EXPECT_EQ(failure, nullptr); });
+        ASSERT_TRUE(test::wait_until(io, [&] {
+            return sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                       "AND datname = current_database()") == "1";
+        }));
+    }
 };
 
 TEST_F(DirectoryOrder, EveryPermutationOneByOne) {
@@ -191,18 +208,7 @@ TEST_F(DirectoryOrder, ADeletionThatWaitedForTheInsertIsNotLost) {
     enqueue({.version = 2000, .deletion = true});
 
     bool done = false;
-    asio::co_spawn(
-        io,
-        [&]() -> Task<> {
-            const auto batch = co_await directory->apply_due(pool, ClaimPosition{.priority = 1});
-            EXPECT_TRUE(batch && batch->size() == 1);
-            done = true;
-        },
-        [](std::exception_ptr failure) { EXPECT_EQ(failure, nullptr); });
-    ASSERT_TRUE(test::wait_until(io, [&] {
-        return sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                   "AND datname = current_database()") == "1";
-    }));
+    apply_behind_a_lock(done);
     EXPECT_FALSE(done);
     run(first.commit());
     ASSERT_TRUE(test::wait_until(io, [&] { return done; }));
@@ -217,18 +223,7 @@ TEST_F(DirectoryOrder, ASnapshotThatWaitedForTheDeletionDoesNotRevive) {
     enqueue({.version = 3000, .email = "a@example.com", .name = "Late"});
 
     bool done = false;
-    asio::co_spawn(
-        io,
-        [&]() -> Task<> {
-            const auto batch = co_await directory->apply_due(pool, ClaimPosition{.priority = 1});
-            EXPECT_TRUE(batch && batch->size() == 1);
-            done = true;
-        },
-        [](std::exception_ptr failure) { EXPECT_EQ(failure, nullptr); });
-    ASSERT_TRUE(test::wait_until(io, [&] {
-        return sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
-                   "AND datname = current_database()") == "1";
-    }));
+    apply_behind_a_lock(done);
     run(first.commit());
     ASSERT_TRUE(test::wait_until(io, [&] { return done; }));
     EXPECT_EQ(row(), "Late|-|user|deleted");

@@ -4,37 +4,17 @@
 #include "base/log.hpp"
 #include "jobs/metrics.hpp"
 #include "jobs/queue.hpp"
-#include "support/postgres.hpp"
-#include "support/run.hpp"
+#include "migrated_fixture.hpp"
 
-#include <fmt/format.h>
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
 namespace rollcall::jobs {
 
-class JobsTest : public testing::Test {
+class JobsTest : public test::MigratedTest {
 protected:
-    JobsTest() { db.sql("TRUNCATE public.job_queue, rollcall.ledger, rollcall.leases"); }
-    ~JobsTest() override { run(pool.stop()); }
+    JobsTest() : MigratedTest("public.job_queue, rollcall.ledger, rollcall.leases") {}
 
-    // One for the whole program: emptying it is much cheaper than making one for each test.
-    static test::Database& database() {
-        static test::Database shared(test::Database::Content::migrated);
-        return shared;
-    }
-
-    template <class T>
-    T run(Task<T> task) {
-        return test::run(io, std::move(task));
-    }
-    [[nodiscard]] bool wait_until(const std::function<bool()>& condition) {
-        return test::wait_until(io, condition);
-    }
-
-    std::string sql(const std::string& text) const { return db.sql(text); }
     [[nodiscard]] std::string column(std::string_view id, std::string_view expression) const {
         return sql(
             fmt::format("SELECT ({})::text FROM public.job_queue WHERE id = '{}'", expression, id));
@@ -89,12 +69,8 @@ protected:
                         id));
     }
 
-    test::Database& db = database();
-    asio::io_context io;
-    MetricsRegistry registry;
     Metrics metrics{registry};
     Random random{1};
-    pg::Pool pool{io.get_executor(), "test", 8, db.config(), registry};
     JobQueue queue{pool};
 };
 

@@ -10,7 +10,19 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class Claim : public JobsTest {};
+class Claim : public JobsTest {
+protected:
+    static constexpr pg::Statement look{"test_look", "SELECT count(*) FROM public.job_queue"};
+    // A transaction that sees the queue as it is now, for as long as it lives.
+    pg::Transaction held_snapshot() {
+        static constexpr pg::Statement isolation{"test_isolation",
+                                                 "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"};
+        auto snapshot = run(pool.begin());
+        run(snapshot.execute(isolation));
+        run(snapshot.execute(look));
+        return snapshot;
+    }
+};
 
 TEST_F(Claim, ByPriorityThenByAgeAndNeverBeforeItsTime) {
     const auto old = add("REFRESH_USER");
@@ -94,12 +106,7 @@ TEST_F(Claim, GoesOnWhereItStoppedAndFindsWhatIsBehindWithinASecondOrTwo) {
 }
 
 TEST_F(Claim, DoesNotWalkWhatAHeldSnapshotKeeps) {
-    const pg::Statement isolation{"test_isolation",
-                                  "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"};
-    const pg::Statement look{"test_look", "SELECT count(*) FROM public.job_queue"};
-    auto snapshot = run(pool.begin());
-    run(snapshot.execute(isolation));
-    run(snapshot.execute(look));
+    auto snapshot = held_snapshot();
     sql("SELECT rollcall.enqueue('REFRESH_USER', '{}', run_at => now() - interval '1 minute') "
         "FROM generate_series(1, 20000) n");
     std::string last;
@@ -175,12 +182,7 @@ TEST_F(Claim, PassesRowsThatAnotherTransactionHolds) {
 }
 
 TEST_F(Claim, IsRightBesideASnapshotThatIsHeldOpen) {
-    const pg::Statement isolation{"test_isolation",
-                                  "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"};
-    const pg::Statement look{"test_look", "SELECT count(*) FROM public.job_queue"};
-    auto snapshot = run(pool.begin());
-    run(snapshot.execute(isolation));
-    run(snapshot.execute(look));
+    auto snapshot = held_snapshot();
     sql("SELECT rollcall.enqueue('REFRESH_USER', '{}', n % 2) FROM generate_series(1, 500) n");
     std::vector<std::string> order;
     for (auto jobs = claim(40); !jobs.empty(); jobs = claim(40)) {
