@@ -87,6 +87,10 @@ std::string json_string(std::string_view text) {
     return out;
 }
 
+std::string json_time(const std::optional<SystemTime>& time) {
+    return time ? json_string(to_rfc3339(*time)) : "null";
+}
+
 bool is_utf8(std::string_view text) {
     return simdjson::validate_utf8(text.data(), text.size());
 }

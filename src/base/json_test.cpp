@@ -13,6 +13,12 @@ TEST(JsonString, EscapesWhatMustBe) {
     EXPECT_EQ(json_string(""), R"("")");
 }
 
+TEST(JsonTime, IsQuotedOrNull) {
+    EXPECT_EQ(json_time(SystemTime(std::chrono::milliseconds(1'500))),
+              "\"1970-01-01T00:00:01.500Z\"");
+    EXPECT_EQ(json_time(std::nullopt), "null");
+}
+
 TEST(JsonString, KeepsUtf8) {
     for (const std::string text : {"\u00fc", "\u20ac", "\U0001F600", "\uD7FF", "\uE000",
                                    "\U0010FFFF", "\u0800", "\U00010000"}) {

@@ -22,10 +22,6 @@ Result<admin::Synced> synced(const Result<sync::RunSummary>& run) {
                          .summary = to_json(*run)};
 }
 
-std::string time_json(const std::optional<SystemTime>& time) {
-    return time ? json_string(to_rfc3339(*time)) : "null";
-}
-
 std::string lag_json(const sync::SyncState& state) {
     if (!state.last_completed_at) return "null";
     const std::chrono::duration<double> lag = state.now - *state.last_completed_at;
@@ -36,7 +32,7 @@ std::string next_json(const sync::SyncState& state, const Config& config) {
     if (!config.schedules_passes()) return "null";
     const sync::NextRun next = next_run(state, config.sync.schedule, 0.5);
     return fmt::format(R"({{"mode":"{}","due_at":{}}})", to_string(next.mode),
-                       time_json(state.now + next.wait));
+                       json_time(state.now + next.wait));
 }
 
 std::string drift_json(const std::optional<sync::RunRecord>& full) {
@@ -153,7 +149,7 @@ Task<std::string> Polling::status() {
         R"("held_deletes":{},"held_run":{},"drift":{},"circuit":"{}","runs":[{}]}})",
         parts_->reconciler().running(), scheduler_ != nullptr && scheduler_->has_duty(),
         state.instance_id.empty() ? "null" : json_string(state.instance_id),
-        time_json(state.last_completed_at), lag_json(state), time_json(state.full_completed_at),
+        json_time(state.last_completed_at), lag_json(state), json_time(state.full_completed_at),
         next_json(state, config_), state.failures_in_a_row, state.held_deletes,
         state.held_run == 0 ? "null" : std::to_string(state.held_run), drift_json(full),
         to_string(channel_->circuit()), shown);

@@ -97,10 +97,6 @@ void forget(std::vector<pg::Pool::Step>& steps, std::int64_t run) {
     steps.push_back({&sql::forget_absences, pg::Params().bigint(run)});
 }
 
-std::string time_json(const std::optional<SystemTime>& time) {
-    return time ? json_string(to_rfc3339(*time)) : "null";
-}
-
 }  // namespace
 
 std::string to_json(const RunRecord& record) {
@@ -109,7 +105,7 @@ std::string to_json(const RunRecord& record) {
     return out + fmt::format(R"(,"run":{},"trigger":"{}","started_at":{},"finished_at":{},)"
                              R"("instance":{},"continues":{}}})",
                              record.summary.run, to_string(record.trigger),
-                             time_json(record.started_at), time_json(record.finished_at),
+                             json_time(record.started_at), json_time(record.finished_at),
                              json_string(record.instance),
                              record.continues ? std::to_string(*record.continues) : "null");
 }
