@@ -13,6 +13,7 @@
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 namespace rollcall {
 namespace {
@@ -129,7 +130,12 @@ prometheus::Family<prometheus::Histogram>& MetricsRegistry::histogram(const std:
     return prometheus::BuildHistogram().Name(name).Help(help).Register(registry_);
 }
 
+void MetricsRegistry::before_render(std::function<void()> refresh) {
+    refreshes_.push_back(std::move(refresh));
+}
+
 std::string MetricsRegistry::render() const {
+    for (const auto& refresh : refreshes_) refresh();
     std::string text = prometheus::TextSerializer().Serialize(registry_.Collect());
     append_log_messages(text);
     append_process(text);

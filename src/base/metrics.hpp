@@ -31,6 +31,10 @@ public:
     prometheus::Family<prometheus::Histogram>& histogram(const std::string& name,
                                                          const std::string& help);
 
+    // Before each render(): for what changes by itself, as time passes. Must not throw, nor refer
+    // to what may be gone by then.
+    void before_render(std::function<void()> refresh);
+
     // Text exposition format 0.0.4, with process_* and rollcall_log_messages_total.
     [[nodiscard]] std::string render() const;
 
@@ -38,6 +42,7 @@ private:
     void note(const std::string& name, const std::string& help, char type);
 
     prometheus::Registry registry_;
+    std::vector<std::function<void()>> refreshes_;
     std::map<std::string, std::string, std::less<>> registered_;  // name to type and help
 };
 

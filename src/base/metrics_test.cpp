@@ -33,6 +33,14 @@ TEST(MetricsRegistry, RendersWhatWasCounted) {
     EXPECT_EQ(value_of(page, R"(rollcall_wait_seconds_bucket{le="0.025"})"), 1);
 }
 
+TEST(MetricsRegistry, WhatChangesByItselfIsLookedAtEachTime) {
+    MetricsRegistry registry;
+    auto& left = registry.gauge("rollcall_left", "Left.").Add({});
+    registry.before_render([&left, n = 0]() mutable { left.Set(++n); });
+    EXPECT_EQ(value_of(registry.render(), "rollcall_left"), 1);
+    EXPECT_EQ(value_of(registry.render(), "rollcall_left"), 2);
+}
+
 TEST(MetricsRegistry, SameNameIsTheSameFamily) {
     MetricsRegistry registry;
     EXPECT_EQ(&registry.gauge("rollcall_x", "X."), &registry.gauge("rollcall_x", "X."));

@@ -52,6 +52,12 @@ ApiChannel::ApiChannel(Executor executor, BackendApiConfig config, MetricsRegist
                 metrics),
       pacer_(executor, quota_of(config_)) {
     while (config_.url.ends_with('/')) config_.url.pop_back();
+    auto& remaining = metrics
+                          .gauge("rollcall_upstream_rate_limit_remaining",
+                                 "Requests that could go to an upstream at once, of the quota that "
+                                 "rollcall keeps to.")
+                          .Add({{"upstream", "clerk"}});
+    metrics.before_render([&remaining, left = pacer_.gauge()] { remaining.Set(left()); });
 }
 
 http::ClientRequest ApiChannel::request(const std::string& target, milliseconds limit) const {

@@ -84,6 +84,24 @@ TEST_F(ApiChannelTest, TheQuotaSpreadsRequestsOut) {
     EXPECT_GE(between(9, 19), 1000ms);
 }
 
+TEST_F(ApiChannelTest, WhatIsLeftOfTheQuotaIsAMetric) {
+    config.rate_limit = 30;
+    config.rate_share = 1;  // three at once, and one more in 360 ms
+    const std::string name = R"(rollcall_upstream_rate_limit_remaining{upstream="clerk"} )";
+    const auto left = [&] {
+        const std::string page = metrics.render();
+        return std::stod(page.substr(page.find(name) + name.size()));
+    };
+    channel();
+    EXPECT_EQ(left(), 3);
+    EXPECT_EQ(list_at_once(2), 2);
+    EXPECT_LT(left(), 3);
+    EXPECT_GE(left(), 1) << "what comes back shows as well";
+    next.push_back(limited(30));
+    EXPECT_FALSE(list());
+    EXPECT_EQ(left(), 0);
+}
+
 TEST_F(ApiChannelTest, ACallTooLateForItsPatienceIsRefusedAtOnce) {
     config.rate_limit = 1;
     config.rate_share = 1;

@@ -93,4 +93,8 @@ std::size_t Pacer::waiting() const {
     return state_->line.size();
 }
 
+std::function<double()> Pacer::gauge() const {
+    return [state = state_] { return state->bucket.left(state->limit, real_clock().steady()); };
+}
+
 }  // namespace rollcall::http

@@ -8,6 +8,7 @@
 #include "http/token_bucket.hpp"
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 
 namespace rollcall::http {
@@ -26,6 +27,9 @@ public:
     void hold_until(SteadyTime until);
 
     [[nodiscard]] std::size_t waiting() const;
+
+    // Tells how many calls could go at once; it may outlive the pacer.
+    [[nodiscard]] std::function<double()> gauge() const;
 
 private:
     struct State;

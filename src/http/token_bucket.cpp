@@ -37,6 +37,10 @@ double TokenBucket::refilled(const RateLimit& limit, SteadyTime now) const {
     return std::min(limit.burst, tokens_ + elapsed * limit.per_second);
 }
 
+double TokenBucket::left(const RateLimit& limit, SteadyTime now) const {
+    return now < held_until_ ? 0 : refilled(limit, now);
+}
+
 std::chrono::milliseconds TokenBucket::peek(const RateLimit& limit, SteadyTime now) const {
     const double held = std::max(0.0, seconds(held_until_ - now));
     const double missing = 1 - refilled(limit, now);

@@ -28,6 +28,9 @@ public:
     // What `take` would say, without taking.
     [[nodiscard]] std::chrono::milliseconds peek(const RateLimit& limit, SteadyTime now) const;
 
+    // How many `take` would let through now, one after the other; a part of one counts as a part.
+    [[nodiscard]] double left(const RateLimit& limit, SteadyTime now) const;
+
     // Nothing before `until`, and then one by one at the rate of the refill: what was held up must
     // not come in a burst. An earlier time than one that was already given changes nothing.
     void hold_until(const RateLimit& limit, SteadyTime until);

@@ -22,6 +22,19 @@ TEST(TokenBucket, GivesTheBurstAndThenTheRate) {
     EXPECT_EQ(bucket.peek(limit, start + milliseconds(500)), milliseconds(500));
 }
 
+TEST(TokenBucket, TellsWhatIsLeft) {
+    const RateLimit limit{.per_second = 2, .burst = 3};
+    TokenBucket bucket(limit, start);
+    EXPECT_EQ(bucket.left(limit, start), 3);
+    EXPECT_EQ(bucket.take(limit, start), milliseconds(0));
+    EXPECT_EQ(bucket.left(limit, start), 2);
+    EXPECT_EQ(bucket.left(limit, start + milliseconds(250)), 2.5);
+    EXPECT_EQ(bucket.left(limit, start + seconds(9)), 3) << "never more than the burst";
+    bucket.hold_until(limit, start + seconds(7));
+    EXPECT_EQ(bucket.left(limit, start + seconds(6)), 0);
+    EXPECT_EQ(bucket.left(limit, start + seconds(7)), 1);
+}
+
 TEST(TokenBucket, HoldsEverythingBack) {
     const RateLimit limit{.per_second = 2, .burst = 3};
     TokenBucket bucket(limit, start);
