@@ -39,6 +39,8 @@ public:
     // `witness`: a user of ours that Clerk ought to know, the ledger's aside; "" for none. A signed
     // event is about one.
     Task<ClerkAnswer> ask(std::string clerk_id, std::string witness = "");
+    // The key is known to be right: that need not be found out.
+    void trust_key() { key_proven_ = true; }
 
 private:
     Task<bool> key_is_right(const std::string& but, const std::string& witness);

@@ -1,12 +1,21 @@
 #include "sync/held_deletes.hpp"
 
 #include "base/log.hpp"
+#include "sync/key_check.hpp"
 #include "sync/sql.hpp"
 
 #include <fmt/format.h>
 #include <utility>
 
 namespace rollcall::sync {
+namespace {
+
+ErrorCode code_of(RunFailure failure) {
+    if (failure == RunFailure::wrong_key) return ErrorCode::unauthenticated;
+    return failure == RunFailure::other_instance ? ErrorCode::forbidden : ErrorCode::unavailable;
+}
+
+}  // namespace
 
 Task<> HeldDeletes::supersede(std::int64_t run) {
     co_await parts_.pool.execute(sql::supersede_held, pg::Params().bigint(run));
@@ -27,16 +36,6 @@ Task<std::int64_t> HeldDeletes::decide(std::int64_t run, const std::vector<std::
     const pg::Rows rows = co_await parts_.pool.execute(
         sql::decide_held, pg::Params().bigint(run).text_array(ids).text(decision));
     co_return rows.affected();
-}
-
-Task<Result<void>> HeldDeletes::same_instance() {
-    const auto instance = co_await parts_.clerk.instance();
-    if (!instance) co_return std::unexpected(instance.error());
-    const std::string known = (co_await runs_.state()).instance_id;
-    if (known != instance->id) {
-        co_return fail(ErrorCode::forbidden, "the secret key is of another Clerk instance");
-    }
-    co_return Result<void>();
 }
 
 // Each by its own question.
@@ -64,10 +63,12 @@ Task<Result<HeldDecision>> HeldDeletes::approve(std::int64_t run, const jobs::Le
     if (held.empty()) {
         co_return fail(ErrorCode::not_found, fmt::format("no deletions of run {} wait", run));
     }
-    if (auto same = co_await same_instance(); !same) co_return std::unexpected(same.error());
     HeldDecision out;
     RunSummary summary;
     Pass pass(co_await asio::this_coro::executor, parts_, summary, /*dry_run=*/false, nullptr);
+    if (!co_await right_key(runs_, pass)) {
+        co_return fail(code_of(summary.failure), summary.error.value_or(""));
+    }
     while (!held.empty()) {
         co_await pass.look_at_time();
         const SystemTime asked_at = pass.known_time();

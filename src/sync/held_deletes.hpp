@@ -37,7 +37,6 @@ private:
     Task<std::vector<std::string>> some(std::int64_t run, std::string_view after);
     Task<std::int64_t> decide(std::int64_t run, const std::vector<std::string>& clerk_ids,
                               std::string_view decision);
-    Task<Result<void>> same_instance();
     Task<> look(Pass& pass, const std::vector<std::string>& clerk_ids,
                 std::vector<std::string>& gone, std::vector<std::string>& returned);
 

@@ -8,6 +8,7 @@
 #include "sync/full_pass.hpp"
 #include "sync/held_deletes.hpp"
 #include "sync/incremental_pass.hpp"
+#include "sync/key_check.hpp"
 
 #include <fmt/format.h>
 #include <algorithm>
@@ -20,24 +21,6 @@ constexpr std::string_view lease_name = "sync";
 
 double seconds_since(SteadyTime begin) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-}
-
-// What a failure makes of a run. Clerk's faults fail it; a list that cannot be all, rows that were
-// not taken and a stop leave it incomplete.
-RunStatus status_of(RunFailure failure) {
-    switch (failure) {
-        case RunFailure::none:
-            return RunStatus::completed;
-        case RunFailure::clerk_away:
-        case RunFailure::wrong_key:
-        case RunFailure::other_instance:
-            return RunStatus::failed;
-        case RunFailure::inconsistent:
-        case RunFailure::refused_rows:
-        case RunFailure::interrupted:
-            break;
-    }
-    return RunStatus::incomplete;
 }
 
 // Whether a complete pass may go on from where this one ended.
@@ -84,8 +67,6 @@ struct Reconciler::State {
     Task<> record(Run& run);
     Task<> end(Run& run, const Pass& pass);
     Task<> approve(std::int64_t run, Result<HeldDecision>& decision);
-    Task<bool> right_instance(Pass& pass);
-    Task<bool> knows_witnesses(Pass& pass);
 
     Pass::Parts parts;
     ReconcilerConfig config;
@@ -97,43 +78,6 @@ struct Reconciler::State {
     bool running = false;
     bool interrupted = false;
 };
-
-// The Clerk instance that this database is filled from: what it was told first, it keeps.
-Task<bool> Reconciler::State::right_instance(Pass& pass) {
-    const auto instance = co_await pass.instance();
-    if (!instance) co_return false;
-    std::string known = (co_await runs.state()).instance_id;
-    if (known.empty()) {
-        if (!co_await knows_witnesses(pass)) co_return false;
-        known = pass.dry_run()
-                    ? instance->id
-                    : co_await runs.claim_instance(instance->id, instance->environment_type);
-    }
-    if (known == instance->id) co_return true;
-    pass.fail(RunFailure::other_instance,
-              fmt::format("the secret key is of Clerk instance {}, this database is filled from "
-                          "{}: set the right key",
-                          instance->id, known));
-    co_return false;
-}
-
-// A database that webhooks have filled: the key must know some of its users.
-Task<bool> Reconciler::State::knows_witnesses(Pass& pass) {
-    const std::vector<std::string> witnesses = co_await runs.witnesses();
-    if (witnesses.empty()) co_return true;
-    clerk::UserQuery query;
-    query.filter.ids = witnesses;
-    const auto page = co_await pass.list(std::move(query));
-    if (!page) co_return false;
-    if (!page->users.empty()) co_return true;
-    const auto users = co_await pass.count(clerk::UserFilter());
-    if (!users) co_return false;
-    if (*users == 0) co_return true;  // whether that can be is judged by the pass
-    pass.fail(RunFailure::other_instance,
-              "the secret key knows none of the users of this database: it is of another Clerk "
-              "instance");
-    co_return false;
-}
 
 Task<> Reconciler::State::go_full(Run& run, Pass& pass) {
     run.full.emplace(pass, FullPassConfig{.workers = config.workers,
@@ -149,7 +93,7 @@ Task<> Reconciler::State::go_full(Run& run, Pass& pass) {
 }
 
 Task<> Reconciler::State::go(Run& run, Pass& pass) {
-    if (!co_await right_instance(pass)) co_return;
+    if (!co_await right_key(runs, pass)) co_return;
     if (run.summary.mode == RunMode::full) {
         co_await go_full(run, pass);
         co_return;

@@ -32,7 +32,7 @@ constexpr Names<RunStatus, 4> statuses{{
     {RunStatus::incomplete, "incomplete"},
     {RunStatus::failed, "failed"},
 }};
-constexpr Names<RunFailure, 7> failures{{
+constexpr Names<RunFailure, 8> failures{{
     {RunFailure::none, "none"},
     {RunFailure::clerk_away, "clerk_away"},
     {RunFailure::wrong_key, "wrong_key"},
@@ -40,6 +40,7 @@ constexpr Names<RunFailure, 7> failures{{
     {RunFailure::inconsistent, "inconsistent"},
     {RunFailure::refused_rows, "refused_rows"},
     {RunFailure::interrupted, "interrupted"},
+    {RunFailure::killed, "killed"},
 }};
 
 template <class E, std::size_t N>
@@ -59,6 +60,23 @@ std::optional<E> value_of(std::string_view text, const Names<E, N>& names) {
 }
 
 }  // namespace
+
+RunStatus status_of(RunFailure failure) {
+    switch (failure) {
+        case RunFailure::none:
+            return RunStatus::completed;
+        case RunFailure::clerk_away:
+        case RunFailure::wrong_key:
+        case RunFailure::other_instance:
+            return RunStatus::failed;
+        case RunFailure::inconsistent:
+        case RunFailure::refused_rows:
+        case RunFailure::interrupted:
+        case RunFailure::killed:
+            break;
+    }
+    return RunStatus::incomplete;
+}
 
 std::string_view to_string(RunMode mode) {
     return name_of(mode, modes);
@@ -80,6 +98,9 @@ std::optional<RunTrigger> parse_run_trigger(std::string_view name) {
 }
 std::optional<RunStatus> parse_run_status(std::string_view name) {
     return value_of(name, statuses);
+}
+std::optional<RunFailure> parse_run_failure(std::string_view name) {
+    return value_of(name, failures);
 }
 
 std::string to_json(const RunSummary& summary) {

@@ -23,8 +23,13 @@ enum class RunFailure : std::uint8_t {
                      // from
     inconsistent,    // what Clerk listed cannot be all: nothing was concluded from it
     refused_rows,    // the users table took some users not
-    interrupted,     // by interrupt(), or because the lease was lost
+    interrupted,     // by interrupt(), or because the lease was lost or the database away
+    killed,          // it left no word of its end
 };
+
+// What a failure makes of a run. Clerk's faults fail it; a list that cannot be all, rows that were
+// not taken and a stop leave it incomplete.
+[[nodiscard]] RunStatus status_of(RunFailure failure);
 
 [[nodiscard]] std::string_view to_string(RunMode mode);
 [[nodiscard]] std::string_view to_string(RunTrigger trigger);
@@ -33,6 +38,7 @@ enum class RunFailure : std::uint8_t {
 [[nodiscard]] std::optional<RunMode> parse_run_mode(std::string_view name);
 [[nodiscard]] std::optional<RunTrigger> parse_run_trigger(std::string_view name);
 [[nodiscard]] std::optional<RunStatus> parse_run_status(std::string_view name);
+[[nodiscard]] std::optional<RunFailure> parse_run_failure(std::string_view name);
 
 struct RunRequest {
     // incremental becomes full while there is nothing to start from. user is UserRefresh's.

@@ -57,6 +57,7 @@ public:
     }
 
     Task<Result<clerk::Instance>> instance() override {
+        ++asked_instance;
         co_await turn();
         co_return clerk::Instance{.id = instance_id, .environment_type = "development"};
     }
@@ -81,6 +82,7 @@ public:
 
     std::map<std::string, clerk::User> users;
     std::map<std::string, int> asked;
+    int asked_instance = 0;
     std::string instance_id = "ins_one";
     std::int64_t clock_ms = 1'700'000'000'000;      // of updated_at
     Duration pause = std::chrono::microseconds(1);  // before each answer

@@ -366,6 +366,23 @@ TEST_F(SyncReconciler, WhileDeletionsAreApprovedNoRunBegins) {
     EXPECT_EQ(table(), truth());
 }
 
+TEST_F(SyncReconciler, OneQuestionShowsWhoseKeyItIs) {
+    fill(40);
+    full();
+    EXPECT_EQ(clerk.asked_instance, 1);
+    // Somebody takes the address of a user who is gone: that asks for the one who is gone.
+    clerk.users.erase("user_00001");
+    clerk.users["user_00002"].email = "user_00001@example.com";
+    clerk.users["user_00002"].updated_at_ms = ++clerk.clock_ms;
+    refresh = std::make_unique<Refresh>(pool, *directory, clerk);
+    start();
+    clerk.asked.clear();
+    EXPECT_EQ(full().status, RunStatus::completed);
+    EXPECT_GT(clerk.asked["user_00001"], 0);
+    EXPECT_EQ(table(), truth());
+    EXPECT_EQ(clerk.asked_instance, 2);
+}
+
 TEST_F(SyncReconciler, HeldDeletionsCanBeDiscarded) {
     prepare();
     const auto users = clerk.users;
