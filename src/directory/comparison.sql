@@ -76,7 +76,8 @@ LIMIT $2::integer
 
 -- name: strangers
 -- Of the next $2 rows after the id $1 the living ones whose user the ledger does not know as
--- living, and the last id of all, without a Clerk id; no row at the end.
+-- living, and the last id of all, without a Clerk id; no row at the end. Each is looked up by
+-- itself: a join would read the whole ledger for every portion.
 WITH chunk AS MATERIALIZED (
     SELECT u.{{id}} AS id, nullif(u.{{clerk_id}}::text, 'NULL') COLLATE "C" AS clerk_id,
         {{living}} AS living
@@ -87,8 +88,8 @@ WITH chunk AS MATERIALIZED (
 )
 SELECT c.id, c.clerk_id FROM chunk c
 WHERE c.living AND c.clerk_id IS NOT NULL
-  AND NOT EXISTS (SELECT FROM rollcall.ledger l
-                  WHERE l.clerk_id = c.clerk_id AND l.deleted_at IS NULL)
+  AND (SELECT l.deleted_at IS NULL FROM rollcall.ledger l
+       WHERE l.clerk_id = c.clerk_id) IS NOT TRUE
 UNION ALL
 (SELECT c.id, NULL FROM chunk c ORDER BY c.id DESC LIMIT 1)
 

@@ -183,5 +183,22 @@ TEST_F(DirectoryCompare, StrangersAndTheUnplacedAreFound) {
     EXPECT_TRUE(run(directory->comparison().strangers(pool, found.last_id)).last_id.empty());
 }
 
+// The plan is made once, perhaps while the tables are small: it must not become a join that reads
+// all of the ledger for each portion of the table.
+TEST_F(DirectoryCompare, StrangersAreLookedUpOneByOne) {
+    sql("INSERT INTO rollcall.ledger (clerk_id, version, user_id) "
+        "SELECT 'user_' || i, 1, gen_random_uuid() FROM generate_series(1, 3000) AS i; "
+        "INSERT INTO users (id, clerk_id, \"updatedAt\") "
+        "SELECT user_id, clerk_id, now() FROM rollcall.ledger; ANALYZE users, rollcall.ledger");
+    for (const auto& [name, text] : directory->statements()) {
+        if (name != "strangers") continue;
+        const std::string plan = sql("SET enable_seqscan = off; PREPARE strangers AS " + text +
+                                     "; EXPLAIN (FORMAT JSON) EXECUTE "
+                                     "strangers('00000000-0000-0000-0000-000000000000', 20000)");
+        EXPECT_THAT(plan, testing::HasSubstr("ledger_pkey"));
+        EXPECT_THAT(plan, testing::Not(testing::HasSubstr("Join"))) << plan;
+    }
+}
+
 }  // namespace
 }  // namespace rollcall::directory
