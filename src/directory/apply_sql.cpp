@@ -355,6 +355,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     read["conflict"] = conflict("c.asked_at > " + learned("k.deletion_seen_at", "c.asked_at"),
                                 "k.version > c.version AND NOT " + settled("k", "c.asked_at"));
     out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
+    out.add_newcomers = fill(trimmed(sql::add_newcomers.text), values);
     out.settle = fill(trimmed(sql::settle.text), values);
     values["delete_users"] = delete_users(shape, columns, /*mark_only=*/true);
     out.mark_deleted = fill(trimmed(sql::settle.text), values);
@@ -370,6 +371,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     compared["in_span"] = part(sql::in_span);
     out.compare = fill(trimmed(sql::compare.text), compared);
     out.balanced = fill(trimmed(sql::balanced.text), values);
+    out.blank = fill(trimmed(sql::blank.text), values);
     out.strangers = fill(trimmed(sql::strangers.text), values);
     return out;
 }

@@ -21,6 +21,7 @@ struct ApplySql {
     std::string due_ids;          // the jobs that apply_due would claim; same parameters
     std::string scheduled_ids;    // likewise
     std::string apply_reads;
+    std::string add_newcomers;
     std::string settle;
     std::string mark_deleted;  // settle, of a deleted user's row only the mark: RowDeletion::mark
     std::string forget;        // settle without touching the users table: RowDeletion::none
@@ -31,6 +32,7 @@ struct ApplySql {
     std::string ask_again;
     std::string compare;
     std::string balanced;
+    std::string blank;
     std::string strangers;
 };
 

@@ -14,13 +14,14 @@ constexpr int strangers_chunk = 20'000;  // rows looked at by one statement
 constexpr std::string_view first_row = "00000000-0000-0000-0000-000000000000";
 
 // The fields of `compare`, two columns each: whether it differs, and what is there.
-constexpr int first_field = 2;
+constexpr int first_field = 3;
 constexpr std::array<std::string_view, 6> field_names{"email",      "name",   "role",
                                                       "deleted_at", "banned", "locked"};
 
 Deviation deviation_of(const pg::Rows& rows, int row) {
     Deviation out{.position = static_cast<std::size_t>(rows.bigint(row, 0)),
                   .present = rows.boolean(row, 1),
+                  .newcomer = rows.boolean(row, 2),
                   .fields = {}};
     if (!out.present) return out;
     for (std::size_t field = 0; field < field_names.size(); ++field) {
@@ -71,12 +72,12 @@ Absences absences_of(const pg::Rows& rows, const CreationSpan& span) {
     return out;
 }
 
+}  // namespace
+
 SystemTime time_of(const pg::Rows& settings) {
     const double seconds = settings.number(0, settings.column("now"));
     return SystemTime(std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000)));
 }
-
-}  // namespace
 
 Task<Compared> Comparison::compare(pg::Pool& pool, std::span<const Read> reads,
                                    const std::optional<CreationSpan>& span,
@@ -145,6 +146,11 @@ Task<Strangers> Comparison::strangers(pg::Pool& pool, std::string_view after_row
 
 Task<bool> Comparison::balanced(pg::Pool& pool) const {
     const pg::Rows rows = co_await pool.execute({"directory_balanced", texts_.balanced});
+    co_return rows.boolean(0, 0);
+}
+
+Task<bool> Comparison::blank(pg::Pool& pool) const {
+    const pg::Rows rows = co_await pool.execute({"directory_blank", texts_.blank});
     co_return rows.boolean(0, 0);
 }
 

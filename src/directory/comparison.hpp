@@ -27,6 +27,7 @@ struct Deviation {
     };
     std::size_t position = 0;  // in what was given
     bool present = false;      // there is a row, if only a soft-deleted one
+    bool newcomer = false;     // nothing is known, the e-mail is nobody's: Directory::add
     std::vector<Field> fields;
 };
 
@@ -54,6 +55,9 @@ struct Strangers {
     std::string last_id;
 };
 
+// The database's time at the beginning of a transaction, out of what the statement `settings` says.
+[[nodiscard]] SystemTime time_of(const pg::Rows& settings);
+
 class Comparison {
 public:
     // The texts must outlive this.
@@ -78,6 +82,9 @@ public:
     // Whether there are as many living rows as living users in the ledger: where each of these has
     // its row, there are no strangers then. A tenth of the cost of looking for them.
     Task<bool> balanced(pg::Pool& pool) const;
+
+    // Whether neither the ledger nor the table has anybody.
+    Task<bool> blank(pg::Pool& pool) const;
 
     // How many users are alive, as far as the ledger knows.
     Task<std::int64_t> active(pg::Pool& pool) const;

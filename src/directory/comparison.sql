@@ -24,7 +24,7 @@ WITH told AS MATERIALIZED (
     WHERE {{as_known}} IS NOT TRUE
 ), suspect AS MATERIALIZED (
     -- Who is not in the span by the ledger's account, or differs.
-    SELECT c.*, l.banned AS known_banned, l.locked AS known_locked
+    SELECT c.*, l.clerk_id IS NULL AS unseen, l.banned AS known_banned, l.locked AS known_locked
     FROM unlike c
     LEFT JOIN rollcall.ledger l ON l.clerk_id = c.clerk_id
     LEFT JOIN {{users}} u ON u.{{id}} = l.user_id
@@ -32,6 +32,9 @@ WITH told AS MATERIALIZED (
       AND (l.version > c.version AND NOT {{settled}}) IS NOT TRUE
 )
 SELECT c.position - 1 AS position, u.{{clerk_id}} IS NOT NULL AS present,
+    CASE WHEN c.unseen AND u.{{clerk_id}} IS NULL
+         THEN (SELECT true FROM {{users}} h WHERE {{email_held}} LIMIT 1) IS NULL
+         ELSE false END AS newcomer,
     {{compared_columns}}
     c.known_banned <> c.banned, c.known_banned::text, c.known_locked <> c.locked,
     c.known_locked::text
@@ -98,6 +101,10 @@ UNION ALL
 SELECT (SELECT count(*) FROM {{users}} u
         WHERE {{living}} AND nullif(u.{{clerk_id}}::text, 'NULL') IS NOT NULL)
     = (SELECT count(*) FROM rollcall.ledger l WHERE l.deleted_at IS NULL) AS balanced
+
+-- name: blank
+-- Whether there is nobody to compare with.
+SELECT NOT EXISTS (SELECT FROM rollcall.ledger) AND NOT EXISTS (SELECT FROM {{users}}) AS blank
 
 -- name: active
 SELECT count(*) FROM rollcall.ledger l WHERE l.deleted_at IS NULL

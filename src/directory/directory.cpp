@@ -1,12 +1,15 @@
 #include "directory/directory.hpp"
 
 #include "base/log.hpp"
+#include "base/random.hpp"
+#include "crypto/digest.hpp"
 #include "directory/apply_sql.hpp"
 #include "directory/catalog.hpp"
 #include "directory/read_arrays.hpp"
 #include "directory/sql.hpp"
 #include "directory/table_shape.hpp"
 
+#include <cstring>
 #include <utility>
 
 namespace rollcall::directory {
@@ -65,24 +68,32 @@ pg::Params params_of(const ClaimPosition& after) {
 
 std::vector<Directory::Text> list(const ApplySql& texts) {
     return {
-        {"apply_due", texts.apply_due},
-        {"apply_scheduled", texts.apply_scheduled},
-        {"apply_one", texts.apply_one},
-        {"due_ids", texts.due_ids},
-        {"scheduled_ids", texts.scheduled_ids},
-        {"apply_reads", texts.apply_reads},
-        {"settle", texts.settle},
-        {"mark_deleted", texts.mark_deleted},
-        {"forget", texts.forget},
-        {"situation", texts.situation},
-        {"release_email", texts.release_email},
-        {"adopt_row", texts.adopt_row},
-        {"renew_user_id", texts.renew_user_id},
-        {"ask_again", texts.ask_again},
-        {"compare", texts.compare},
-        {"balanced", texts.balanced},
+        {"apply_due", texts.apply_due},         {"apply_scheduled", texts.apply_scheduled},
+        {"apply_one", texts.apply_one},         {"due_ids", texts.due_ids},
+        {"scheduled_ids", texts.scheduled_ids}, {"apply_reads", texts.apply_reads},
+        {"add_newcomers", texts.add_newcomers}, {"settle", texts.settle},
+        {"mark_deleted", texts.mark_deleted},   {"forget", texts.forget},
+        {"situation", texts.situation},         {"release_email", texts.release_email},
+        {"adopt_row", texts.adopt_row},         {"renew_user_id", texts.renew_user_id},
+        {"ask_again", texts.ask_again},         {"compare", texts.compare},
+        {"balanced", texts.balanced},           {"blank", texts.blank},
         {"strangers", texts.strangers},
     };
+}
+
+// Of version 7, as base/random.hpp makes them, but as hard to guess as gen_random_uuid's.
+std::vector<Uuid> new_ids(std::span<const Read> newcomers) {
+    const std::string random = crypto::random_bytes(newcomers.size() * sizeof(Uuid));
+    std::vector<Uuid> out(newcomers.size());
+    std::memcpy(out.data(), random.data(), random.size());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        auto& bytes = out[i].bytes;
+        auto time = static_cast<std::uint64_t>(newcomers[i].asked_at.time_since_epoch().count());
+        for (int at = 5; at >= 0; --at, time >>= 8U) bytes[at] = static_cast<std::uint8_t>(time);
+        bytes[6] = static_cast<std::uint8_t>(0x70U | (bytes[6] & 0x0FU));
+        bytes[8] = static_cast<std::uint8_t>(0x80U | (bytes[8] & 0x3FU));
+    }
+    return out;
 }
 
 Outcome outcome_of(std::string_view name) {
@@ -222,6 +233,19 @@ Task<Answer<std::vector<AppliedRead>>> Directory::apply(pg::Transaction& tx,
                        .restored = rows->boolean(row, 3)});
     }
     co_return out;
+}
+
+Task<Answer<Added>> Directory::add(pg::Pool& pool, std::span<const Read> newcomers) {
+    const pg::Statement add{"directory_add_newcomers", state_->texts.add_newcomers};
+    const pg::Statement settled = state_->settle();
+    const std::vector<Uuid> ids = new_ids(newcomers);
+    std::vector<pg::Pool::Step> steps;
+    steps.push_back({&sql::settings, {}});
+    steps.push_back({&add, ReadArrays(newcomers).added(ids)});
+    steps.push_back({&settled, {}});
+    const auto results = co_await pool.try_execute_together(std::move(steps));
+    if (!results) co_return std::unexpected(results.error());
+    co_return Added{.rows = (*results)[1].bigint(0, 0), .now = time_of(results->front())};
 }
 
 const Comparison& Directory::comparison() const {

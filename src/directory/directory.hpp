@@ -71,6 +71,11 @@ struct AppliedRead {
     bool restored = false;  // the tombstone is lifted
 };
 
+struct Added {
+    std::int64_t rows = 0;
+    SystemTime now;  // the database's, from before
+};
+
 class Directory {
 public:
     // Looks at the table and makes the statements. `not_found` when `rollcall migrate` has still to
@@ -104,6 +109,11 @@ public:
                                          RowDeletion deletion = RowDeletion::whole);
     // What Clerk said: one answer for each in order. A user may be there once only.
     Task<Answer<std::vector<AppliedRead>>> apply(pg::Transaction& tx, std::span<const Read> reads);
+
+    // Users who are newcomers by the comparison's account, each once, in one commit; how many rows
+    // that made. Refused as a whole when one of them is known by now, or the table does not take
+    // one: `apply` tells them apart.
+    Task<Answer<Added>> add(pg::Pool& pool, std::span<const Read> newcomers);
 
     [[nodiscard]] const Comparison& comparison() const;  // what differs; writes nothing
     [[nodiscard]] EmailRows& emails();

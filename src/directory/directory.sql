@@ -328,9 +328,43 @@ LEFT JOIN written w ON w.clerk_id = c.clerk_id
 WHERE (SELECT done FROM settled) IS NOT NULL
 ORDER BY c.position
 
+-- name: add_newcomers
+-- Users whom neither the ledger nor the table knew a moment ago, with e-mails that were nobody's:
+-- nothing is read, ranked or inserted on trial for them. All or none: whoever came in between, as a
+-- tombstone or as the owner of an e-mail, is a duplicate key here, and apply_reads is for them. The
+-- new ids $10 are in the order of time: at random each would touch another page of the primary key.
+WITH told AS MATERIALIZED (
+    SELECT r.*,
+        hash_record_extended(ROW(r.email, r.name, r.role, r.banned, r.locked), 0) AS content_hash
+    FROM (SELECT clerk_id, version, email, left(name, 1000) AS name, role, banned, locked,
+              clerk_created_at, asked_at, user_id
+          FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[],
+                      $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::uuid[])
+              AS r (clerk_id, version, email, name, role, banned, locked, clerk_created_at,
+                    asked_at, user_id)) r
+    ORDER BY r.clerk_id COLLATE "C"
+), ledger AS (
+    INSERT INTO rollcall.ledger (clerk_id, version, content_hash, user_id, banned, locked,
+        clerk_created_at, changed_at, arrived_at)
+    SELECT clerk_id, version, content_hash, user_id, banned, locked, clerk_created_at, asked_at,
+        asked_at
+    FROM told
+    RETURNING clerk_id, user_id, deleted_at
+), written AS (
+    INSERT INTO {{users}} AS u ({{insert_columns}})
+    SELECT {{insert_values}}
+    FROM ledger l JOIN told c ON c.user_id = l.user_id
+    RETURNING {{written_columns}}
+)
+SELECT count(w.id) AS created,
+    set_config('rollcall.settle', coalesce((array_agg(l.clerk_id)
+        FILTER (WHERE w.id IS DISTINCT FROM l.user_id))::text, ''), true) AS unsettled
+FROM ledger l LEFT JOIN written w ON w.clerk_id = l.clerk_id
+
 -- name: settle
--- Follows apply_jobs and apply_reads in their transaction, with a snapshot of its own: a row that
--- another transaction inserted while ours waited for the ledger's row is seen here, and only here.
+-- Follows apply_jobs, apply_reads and add_newcomers in their transaction, with a snapshot of its
+-- own: a row that another transaction inserted while ours waited for the ledger's row is seen here,
+-- and only here.
 WITH told AS MATERIALIZED (
     SELECT l.clerk_id, l.user_id, l.deleted_at FROM rollcall.ledger l
     WHERE l.clerk_id = ANY (nullif(current_setting('rollcall.settle', true), '')::text[])

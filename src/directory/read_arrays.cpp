@@ -58,4 +58,10 @@ pg::Params ReadArrays::compared() const {
     return params;
 }
 
+pg::Params ReadArrays::added(std::span<const Uuid> ids) const {
+    pg::Params params = compared();
+    params.timestamptz_array(asked_).uuid_array(ids);
+    return params;
+}
+
 }  // namespace rollcall::directory

@@ -2,6 +2,7 @@
 // for each read. Views into the reads, which must outlive it.
 #pragma once
 
+#include "base/random.hpp"
 #include "directory/change.hpp"
 #include "pg/params.hpp"
 
@@ -19,6 +20,8 @@ public:
 
     [[nodiscard]] pg::Params applied() const;   // of apply_reads
     [[nodiscard]] pg::Params compared() const;  // of compare: snapshots only
+    // Of add_newcomers, likewise; `ids` are those of the new rows.
+    [[nodiscard]] pg::Params added(std::span<const Uuid> ids) const;
 
     [[nodiscard]] const std::vector<std::optional<std::string_view>>& clerk_ids() const {
         return clerk_ids_;
