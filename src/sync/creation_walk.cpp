@@ -48,11 +48,14 @@ bool CreationWalk::in_order(const std::vector<clerk::User>& listed) const {
     return true;
 }
 
-Result<PageTurn> CreationWalk::turn(const std::vector<clerk::User>& listed, const Range& range) {
+Result<PageTurn> CreationWalk::turn(std::vector<clerk::User> listed, const Range& range) {
     if (!in_order(listed)) {
         return fail(ErrorCode::unavailable, "Clerk's list is not in the order of creation");
     }
-    if (!listed.empty()) last_ms_ = std::max(last_ms_, listed.back().created_at_ms);
+    if (!listed.empty()) {
+        last_ms_ = std::max(last_ms_, listed.back().created_at_ms);
+        query_.starting_after = listed.back().id;
+    }
     PageTurn out{.own = {}, .from_ms = range.reached_ms, .also = same_time_};
     out.over = listed.size() < query_.limit || (range.until_ms && last_ms_ >= *range.until_ms);
     out.until_ms = out.over ? range.until_ms : std::max(last_ms_, range.reached_ms);
@@ -61,12 +64,13 @@ Result<PageTurn> CreationWalk::turn(const std::vector<clerk::User>& listed, cons
     std::unordered_set<std::string_view> known(out.also.begin(), out.also.end());
     std::vector<std::string> same_time;
     out.own.reserve(listed.size());
-    for (const clerk::User& user : listed) {
+    for (clerk::User& user : listed) {
         if (user.created_at_ms < range.reached_ms) continue;
         if (range.until_ms && user.created_at_ms >= *range.until_ms) continue;
-        if (!known.insert(user.id).second) continue;
-        out.own.push_back(user);
-        if (out.until_ms && user.created_at_ms >= *out.until_ms) same_time.push_back(user.id);
+        if (known.contains(user.id)) continue;
+        const clerk::User& own = out.own.emplace_back(std::move(user));
+        known.insert(own.id);  // stays where it is: there is room for all
+        if (out.until_ms && own.created_at_ms >= *out.until_ms) same_time.push_back(own.id);
     }
     const bool moved = out.over || *out.until_ms > range.reached_ms;
     if (moved) {
@@ -79,7 +83,6 @@ Result<PageTurn> CreationWalk::turn(const std::vector<clerk::User>& listed, cons
     } else {
         searchable_ = false;
     }
-    if (!listed.empty()) query_.starting_after = listed.back().id;
     return out;
 }
 

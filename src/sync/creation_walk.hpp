@@ -37,7 +37,7 @@ public:
     [[nodiscard]] const clerk::UserQuery& query() const { return query_; }
     // Works out the page that query() asked for, and moves on. `range` is the walk's own as it is
     // now; its end may have come nearer. unavailable: the list is not in order.
-    [[nodiscard]] Result<PageTurn> turn(const std::vector<clerk::User>& listed, const Range& range);
+    [[nodiscard]] Result<PageTurn> turn(std::vector<clerk::User> listed, const Range& range);
     // Clerk does not take the cursor, its user was deleted: query() now begins again from the
     // millisecond that was reached. False when that has happened too often.
     [[nodiscard]] bool restart();

@@ -92,6 +92,7 @@ Task<> FullPass::run(const CutShort& beginning) {
     pass_.expect(beginning.expected);
     for (const Range& range : plan_.ranges()) pass_.summary().seen += range.seen;
     pass_.report_progress();
+    co_await pass_.look_whether_blank();
     std::vector<Task<>> workers;
     workers.reserve(static_cast<std::size_t>(config_.workers));
     for (int i = 0; i < config_.workers; ++i) workers.push_back(work());
@@ -118,8 +119,8 @@ Task<> FullPass::walk(std::size_t number) {
     Page page;
     co_await ask(walk, page);
     while (!pass_.stopped()) {
-        const Page current = std::exchange(page, {});
-        const auto turn = walk.turn(current.users, plan_[number]);
+        Page current = std::exchange(page, {});
+        const auto turn = walk.turn(std::move(current.users), plan_[number]);
         if (!turn) {
             pass_.fail(RunFailure::inconsistent, turn.error().message);
             co_return;

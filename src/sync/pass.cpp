@@ -58,6 +58,16 @@ Difference difference_of(const directory::Deviation& deviation, const directory:
     return out;
 }
 
+Difference missing(const std::string& clerk_id) {
+    return {.kind = Difference::Kind::missing, .clerk_id = clerk_id, .fields = {}};
+}
+
+std::vector<std::string> named_by(const Pass::Span& span, std::span<const directory::Read> reads) {
+    std::vector<std::string> out(span.also.begin(), span.also.end());
+    for (const directory::Read& read : reads) out.push_back(read.clerk_id);
+    return out;
+}
+
 }  // namespace
 
 Pass::Pass(Executor executor, Parts parts, RunSummary& summary, bool dry_run, Progress* progress)
@@ -152,12 +162,39 @@ std::vector<Pass::Repair> Pass::judge(std::span<const clerk::User> users,
             if (progress_ != nullptr) report(difference_of(deviation, read));
         }
         if (!dry_run_) {
-            out.push_back({users[deviation.position], read});
+            out.push_back({users[deviation.position], read, deviation.newcomer});
         } else if (!differs) {
             ++summary_.unchanged;
         }
     }
     return out;
+}
+
+Task<> Pass::look_whether_blank() {
+    blank_ = !dry_run_ && co_await parts_.directory.comparison().blank(parts_.pool);
+}
+
+Task<> Pass::tell_absences(const Span& span, directory::Absences absences,
+                           std::vector<std::string> named) {
+    while (!absences.clerk_ids.empty()) {
+        co_await span.absent(std::move(absences.clerk_ids));
+        if (!absences.rest || stopped()) break;
+        absences =
+            co_await parts_.directory.comparison().absent(parts_.pool, *absences.rest, named);
+    }
+}
+
+// Whether nobody of `reads` was known; they have their rows then.
+Task<bool> Pass::fill(std::span<const directory::Read> reads, const Span& span) {
+    if (reads.empty() || !co_await add(reads)) co_return false;
+    summary_.found.missing += std::ssize(reads);
+    if (progress_ != nullptr) {
+        for (const directory::Read& read : reads) report(missing(read.clerk_id));
+    }
+    std::vector<std::string> named = named_by(span, reads);
+    auto absences = co_await parts_.directory.comparison().absent(parts_.pool, span.times, named);
+    co_await tell_absences(span, std::move(absences), std::move(named));
+    co_return true;
 }
 
 Task<> Pass::work_off(std::span<const clerk::User> users, SystemTime asked_at,
@@ -169,21 +206,14 @@ Task<> Pass::work_off(std::span<const clerk::User> users, SystemTime asked_at,
                          .state = snapshot_of(user, parts_.directory.columns()),
                          .asked_at = asked_at});
     }
-    const directory::Comparison& comparison = parts_.directory.comparison();
-    auto compared = co_await comparison.compare(parts_.pool, reads,
-                                                span ? std::optional(span->times) : std::nullopt,
-                                                span ? span->also : std::span<const std::string>());
+    if (blank_ && span && co_await fill(reads, *span)) co_return;
+    auto compared = co_await parts_.directory.comparison().compare(
+        parts_.pool, reads, span ? std::optional(span->times) : std::nullopt,
+        span ? span->also : std::span<const std::string>());
     known_time_ = std::max(known_time_, compared.now);
     summary_.unchanged += std::ssize(users) - std::ssize(compared.deviations);
-    if (span) {
-        std::vector<std::string> named(span->also.begin(), span->also.end());
-        for (const clerk::User& user : users) named.push_back(user.id);
-        directory::Absences absences = std::move(compared.absences);
-        while (!absences.clerk_ids.empty()) {
-            co_await span->absent(std::move(absences.clerk_ids));
-            if (!absences.rest || stopped()) break;
-            absences = co_await comparison.absent(parts_.pool, *absences.rest, named);
-        }
+    if (span && !compared.absences.clerk_ids.empty()) {
+        co_await tell_absences(*span, std::move(compared.absences), named_by(*span, reads));
     }
     co_await repair(judge(users, reads, compared));
 }
@@ -239,7 +269,25 @@ Task<bool> Pass::apply(std::span<const directory::Read> reads, std::vector<std::
     }
 }
 
+// Whether they were still unknown and the table took them. Else nothing was done, and `apply` tells
+// why.
+Task<bool> Pass::add(std::span<const directory::Read> newcomers) {
+    const auto added = co_await parts_.directory.add(parts_.pool, newcomers);
+    if (!added) co_return false;
+    known_time_ = std::max(known_time_, added->now);
+    summary_.created += added->rows;
+    summary_.unchanged += std::ssize(newcomers) - added->rows;
+    co_return true;
+}
+
 Task<> Pass::repair(std::vector<Repair> repairs) {
+    std::vector<directory::Read> newcomers;
+    for (const Repair& repair : repairs) {
+        if (repair.newcomer) newcomers.push_back(repair.read);
+    }
+    if (!newcomers.empty() && co_await add(newcomers)) {
+        std::erase_if(repairs, [](const Repair& repair) { return repair.newcomer; });
+    }
     if (repairs.empty()) co_return;
     std::vector<directory::Read> reads;
     reads.reserve(repairs.size());

@@ -55,6 +55,9 @@ public:
         std::span<const std::string> also;  // named before, of these times
         Absent absent;                      // is told who is missing, in portions
     };
+    // To be asked before the first page: whether there is nobody to compare with. The users of a
+    // span then go in uncompared, all of a page or none; one that meets somebody is compared.
+    Task<> look_whether_blank();
     // Compares `users`, each once, with the table, and repairs. With `span`, says who is absent.
     Task<> work_off(std::span<const clerk::User> users, SystemTime asked_at,
                     const std::optional<Span>& span = std::nullopt);
@@ -95,11 +98,16 @@ private:
     struct Repair {
         clerk::User user;
         directory::Read read;
+        bool newcomer = false;
     };
     [[nodiscard]] std::vector<Repair> judge(std::span<const clerk::User> users,
                                             std::span<const directory::Read> reads,
                                             const directory::Compared& compared);
     Task<> repair(std::vector<Repair> repairs);
+    Task<bool> add(std::span<const directory::Read> newcomers);
+    Task<bool> fill(std::span<const directory::Read> reads, const Span& span);
+    Task<> tell_absences(const Span& span, directory::Absences absences,
+                         std::vector<std::string> named);
     Task<bool> apply(std::span<const directory::Read> reads, std::vector<std::size_t>& rest);
     Task<> settle(Repair repair);
     void count(const directory::AppliedRead& applied);
@@ -108,6 +116,7 @@ private:
     Parts parts_;
     RunSummary& summary_;
     bool dry_run_;
+    bool blank_ = false;
     Progress* progress_;
     SteadyTimer interrupted_;  // expires then
     std::optional<std::int64_t> expected_;

@@ -21,6 +21,54 @@ TEST_F(SyncFullPass, FillsAnEmptyTable) {
               "completed full cli 730 730 t");
 }
 
+TEST_F(SyncFullPass, AnEmptyTableTakesWholePagesOfNewRows) {
+    fill(730);
+    sql("CREATE FUNCTION no_upsert() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        "IF current_query() LIKE '%ON CONFLICT%' THEN RAISE 'an upsert'; END IF; RETURN NULL; "
+        "END $$; CREATE TRIGGER t BEFORE INSERT ON users "
+        "FOR EACH STATEMENT EXECUTE FUNCTION no_upsert()");
+    const RunSummary run = full();
+    EXPECT_EQ(run.status, RunStatus::completed) << run.error.value_or("");
+    EXPECT_EQ(run.created, 730);
+    EXPECT_EQ(table(), truth());
+    for (int i = 730; i < 1200; ++i) {
+        clerk.add(fmt::format("user_{:05}", i), 1'600'000'000'000 + i * 1'000LL);
+    }
+    const RunSummary more = full();
+    EXPECT_EQ(more.status, RunStatus::completed) << more.error.value_or("");
+    EXPECT_EQ(more.created, 470);
+    EXPECT_EQ(table(), truth());
+}
+
+// By events that are worked off while the first pass fills the table.
+TEST_F(SyncFullPass, WhoeverComesWhileAnEmptyTableIsFilledIsNotOverrun) {
+    fill(730);
+    clerk.before_list = [&](const clerk::UserQuery& query) {
+        if (query.limit < settings.page_users) return;
+        clerk.before_list = nullptr;
+        sql("INSERT INTO rollcall.ledger (clerk_id, version, content_hash, user_id) SELECT "
+            "'user_00300', 1900000000000, 7, gen_random_uuid(); "
+            "INSERT INTO users (id, clerk_id, name, \"updatedAt\") SELECT user_id, clerk_id, "
+            "'Newer', now() FROM rollcall.ledger; "
+            "INSERT INTO rollcall.ledger (clerk_id, user_id, deleted_at, deletion_seen_at) "
+            "VALUES ('user_00400', gen_random_uuid(), now(), clock_timestamp()); "
+            "INSERT INTO users (email, name, \"updatedAt\") "
+            "VALUES ('user_00500@example.com', 'From before', now()); "
+            "INSERT INTO rollcall.ledger (clerk_id, version, user_id, clerk_created_at) "
+            "VALUES ('user_stranger', 1, gen_random_uuid(), to_timestamp(1600000600.5))");
+    };
+    const RunSummary run = full();
+    EXPECT_EQ(run.status, RunStatus::completed) << run.error.value_or("");
+    EXPECT_EQ(run.seen, 730);
+    EXPECT_EQ(row("user_00300"), "Newer|-|user|alive");
+    EXPECT_EQ(row("user_00500"), "Ann user_00500|user_00500@example.com|user|alive");
+    // Also user_00400: Clerk was asked after the tombstone was known, and has the user.
+    EXPECT_EQ(sql("SELECT count(*) FROM users WHERE clerk_id LIKE 'user_00%' "
+                  "AND deleted_at IS NULL"),
+              "730");
+    EXPECT_EQ(run.deleted, 1);  // the stranger: absent from where Clerk would list it
+}
+
 TEST_F(SyncFullPass, ASecondPassWritesNoRow) {
     fill(730);
     full();
