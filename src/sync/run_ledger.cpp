@@ -42,6 +42,7 @@ RunSummary summary_of(const pg::Rows& rows, int row) {
     out.requests = count("requests");
     out.duration_seconds = rows.number(row, rows.column("duration_seconds"));
     if (const auto error = rows.maybe(row, rows.column("error"))) out.error = std::string(*error);
+    out.failure = parse_run_failure(text("failure")).value_or(RunFailure::none);
     out.found = {.missing = count("found_missing"),
                  .stale = count("found_stale"),
                  .extra = count("found_extra")};
@@ -69,6 +70,7 @@ pg::Params save_params(const RunSummary& run) {
     params.bigint(run.deleted).bigint(run.restored).bigint(run.held_deletes);
     params.bigint(run.found.missing).bigint(run.found.stale).bigint(run.found.extra);
     params.bigint(run.pages).bigint(run.requests).text(run.error);
+    params.text(to_string(run.failure));
     return params;
 }
 
@@ -146,8 +148,10 @@ Task<SyncState> RunLedger::state() {
         .last_started_at = maybe_time(rows, 0, "started_ms"),
         .last_completed_at = maybe_time(rows, 0, "completed_ms"),
         .failures_in_a_row = static_cast<int>(count("failures")),
+        .interrupted = parse_run_mode(rows.text(0, rows.column("interrupted"))),
         .held_deletes = count("held_users"),
         .held_run = count("held_run"),
+        .held_by_id = count("held_by_id"),
     };
 }
 

@@ -19,7 +19,7 @@ namespace rollcall::sync {
 
 // A row of sync_runs.
 struct RunRecord {
-    RunSummary summary;  // `failure` is not kept
+    RunSummary summary;
     RunTrigger trigger = RunTrigger::cli;
     std::string clerk_id;  // of mode user
     std::string instance;
@@ -39,9 +39,11 @@ struct SyncState {
     std::string environment_type;
     std::optional<SystemTime> last_started_at;  // of incremental and complete runs
     std::optional<SystemTime> last_completed_at;
-    int failures_in_a_row = 0;      // runs since that did not complete
-    std::int64_t held_deletes = 0;  // waiting for a person
-    std::int64_t held_run = 0;      // whose they are; 0: none wait
+    int failures_in_a_row = 0;           // runs since that did not complete
+    std::optional<RunMode> interrupted;  // the last one was by a stop; which it was
+    std::int64_t held_deletes = 0;       // waiting for a person
+    std::int64_t held_run = 0;           // whose they are; 0: none wait
+    std::int64_t held_by_id = 0;         // of single users, held back within a day
 };
 
 // Where a complete pass begins, or that was cut short and may be gone on from.

@@ -6,7 +6,8 @@ SELECT r.id, r.trigger, r.mode, r.status, coalesce(r.clerk_id, '') AS clerk_id, 
     (extract(epoch FROM r.finished_at) * 1000)::bigint AS finished_ms,
     coalesce(r.duration_seconds, extract(epoch FROM now() - r.started_at)) AS duration_seconds,
     r.seen, r.created, r.updated, r.unchanged, r.deleted, r.restored, r.held_deletes,
-    r.found_missing, r.found_stale, r.found_extra, r.pages, r.requests, r.error, r.continues
+    r.found_missing, r.found_stale, r.found_extra, r.pages, r.requests, r.error,
+    coalesce(r.failure, '') AS failure, r.continues
 FROM rollcall.sync_runs r
 WHERE $2::bigint IS NULL OR r.id = $2::bigint
 ORDER BY r.id DESC
@@ -19,8 +20,10 @@ WHERE r.mode = 'full' AND r.status = 'completed'
 -- name: sync_state
 -- The last is the one with the highest id: the clock may have been set back.
 WITH passes AS (
-    SELECT r.id, r.status, r.started_at, r.finished_at
+    SELECT r.id, r.mode, r.status, r.started_at, r.finished_at, r.failure
     FROM rollcall.sync_runs r WHERE r.mode <> 'user'
+), last AS (
+    SELECT p.mode, p.started_at, p.failure FROM passes p ORDER BY p.id DESC LIMIT 1
 ), done AS (
     SELECT max(p.id) AS id FROM passes p WHERE p.status = 'completed'
 ), held AS (
@@ -31,13 +34,16 @@ SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms, s.watermark_ms,
     (extract(epoch FROM s.full_completed_at) * 1000)::bigint AS full_completed_ms,
     coalesce(s.instance_id, '') AS instance_id,
     coalesce(s.environment_type, '') AS environment_type,
-    (SELECT (extract(epoch FROM p.started_at) * 1000)::bigint FROM passes p
-     ORDER BY p.id DESC LIMIT 1) AS started_ms,
+    (SELECT (extract(epoch FROM l.started_at) * 1000)::bigint FROM last l) AS started_ms,
     (SELECT (extract(epoch FROM p.finished_at) * 1000)::bigint FROM passes p, done d
      WHERE p.id = d.id) AS completed_ms,
     (SELECT count(*) FROM passes p, done d
      WHERE p.id > coalesce(d.id, 0) AND p.status IN ('incomplete', 'failed')) AS failures,
-    coalesce(h.run, 0) AS held_run, h.users AS held_users
+    coalesce((SELECT l.mode FROM last l WHERE l.failure = 'interrupted'), '') AS interrupted,
+    coalesce(h.run, 0) AS held_run, h.users AS held_users,
+    (SELECT count(*) FROM rollcall.absences a JOIN rollcall.ledger l USING (clerk_id)
+     WHERE a.concluded_at IS NULL AND l.deleted_at IS NULL
+       AND a.held_at > now() - interval '1 day') AS held_by_id
 FROM rollcall.sync_state s, held h
 
 -- name: begin_run
@@ -48,7 +54,7 @@ RETURNING id
 -- name: bury_killed_runs
 UPDATE rollcall.sync_runs r
 SET status = 'failed', finished_at = now(),
-    duration_seconds = extract(epoch FROM r.heartbeat_at - r.started_at),
+    duration_seconds = extract(epoch FROM r.heartbeat_at - r.started_at), failure = 'killed',
     error = 'Ended without a word: killed, or its machine or the database went away'
 WHERE r.status = 'running'
   AND (r.mode <> 'user' OR r.started_at < now() - interval '10 minutes')
@@ -62,7 +68,8 @@ SET status = $2::text, heartbeat_at = now(),
     seen = $4::bigint, created = $5::bigint, updated = $6::bigint, unchanged = $7::bigint,
     deleted = $8::bigint, restored = $9::bigint, held_deletes = $10::bigint,
     found_missing = $11::bigint, found_stale = $12::bigint, found_extra = $13::bigint,
-    pages = $14::bigint, requests = $15::bigint, error = $16::text
+    pages = $14::bigint, requests = $15::bigint, error = $16::text,
+    failure = CASE WHEN $2::text <> 'running' THEN $17::text END
 WHERE r.id = $1::bigint AND r.status = 'running'
 
 -- name: prune_runs

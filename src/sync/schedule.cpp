@@ -50,4 +50,13 @@ NextRun next_run(const SyncState& state, const ScheduleConfig& config, double ch
     return out;
 }
 
+NextRun first_run(const SyncState& state, const ScheduleConfig& config, double chance) {
+    NextRun out = next_run(state, config, chance);
+    if (!state.interrupted) return out;
+    out.wait = milliseconds(0);
+    out.trigger = RunTrigger::start;
+    if (*state.interrupted == RunMode::full) out.mode = RunMode::full;
+    return out;
+}
+
 }  // namespace rollcall::sync

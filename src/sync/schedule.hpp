@@ -25,5 +25,9 @@ struct NextRun {
 // before the last one; a run that did not complete is repeated after an interval, after two, and so
 // on up to eight.
 [[nodiscard]] NextRun next_run(const SyncState& state, const ScheduleConfig& config, double chance);
+// With what an instance begins that has just taken the duty: at once with the pass that a stop cut
+// short, here or elsewhere; without one as above.
+[[nodiscard]] NextRun first_run(const SyncState& state, const ScheduleConfig& config,
+                                double chance);
 
 }  // namespace rollcall::sync

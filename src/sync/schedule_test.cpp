@@ -70,6 +70,24 @@ TEST(Schedule, WhatFailedIsRepeatedMoreAndMoreSeldom) {
     EXPECT_EQ(next(state).mode, RunMode::full);
 }
 
+TEST(Schedule, WhoTakesTheDutyBeginsWithWhatAStopCutShort) {
+    SyncState state = settled();
+    const auto first = [&] { return first_run(state, {}, 0.5); };
+    EXPECT_EQ(first().wait, 3min);
+    EXPECT_EQ(first().trigger, RunTrigger::schedule);
+    state.failures_in_a_row = 3;
+    EXPECT_EQ(first().wait, 18min);
+    state.interrupted = RunMode::incremental;
+    EXPECT_EQ(first().wait, 0ms);
+    EXPECT_EQ(first().mode, RunMode::incremental);
+    EXPECT_EQ(first().trigger, RunTrigger::start);
+    state.interrupted = RunMode::full;
+    EXPECT_EQ(first().wait, 0ms);
+    EXPECT_EQ(first().mode, RunMode::full);
+    // Whoever has the duty already waits: the stop was somebody's wish.
+    EXPECT_EQ(next(state).wait, 18min);
+}
+
 TEST(Schedule, AClockThatWasSetBackOnlyWaitsAnInterval) {
     SyncState state = settled();
     state.now = noon - 50min;

@@ -41,6 +41,7 @@ struct Scheduler::State {
     Random random;
 
     bool on_duty = false;
+    bool looked = false;  // since the duty was taken
     bool stopping = false;
     bool under_way = false;  // a pass that was begun here
     Wakeup ended;            // that one
@@ -87,6 +88,7 @@ Task<> Scheduler::State::keep_duty() {
     const bool held = co_await lease.hold();
     renew_at = Steady::now() + config.lease / 3;
     if (held == on_duty) co_return;
+    looked = false;
     due_at.reset();
     look_at = Steady::now();
     co_await tell(held);
@@ -101,7 +103,9 @@ Task<> Scheduler::State::look() {
         chance = random.fraction();
         due_at.reset();
     }
-    next = next_run(known, config.schedule, chance);
+    next = looked ? next_run(known, config.schedule, chance)
+                  : first_run(known, config.schedule, chance);
+    looked = true;
     due_at = std::min(due_at.value_or(now + next.wait), now + next.wait);
 }
 

@@ -1,8 +1,8 @@
 // Begins each pass when it is due (schedule.hpp). Of all instances on one database one has that
 // duty (lease "schedule"); when it dies, another takes over when the lease lapses. A pass runs
 // beside the loop that keeps the duty, and when the next is due comes from what the database
-// remembers and from its clock: a restart, a failed pass or a clock that jumps loses none. One
-// event loop.
+// remembers and from its clock: a restart, a failed pass or a clock that jumps loses none. Who
+// takes the duty begins with the pass that a stop cut short. One event loop.
 #pragma once
 
 #include "base/task.hpp"

@@ -142,16 +142,34 @@ TEST_F(SyncScheduler, AStopInTheMiddleIsGoneOnFrom) {
     fill(2000);
     clerk.pause = 5ms;
     settings.page_users = 20;
+    schedule.interval = 1h;
     Process& one = launch("one");
     wait_for("status = 'running' AND seen >= 200", 1);
     ASSERT_TRUE(run(one.scheduler->stop(10s)));
-    EXPECT_EQ(sql("SELECT concat_ws(' ', status, error) FROM rollcall.sync_runs"),
-              "incomplete interrupted; the next run goes on from there");
+    EXPECT_EQ(last_run("status, failure, error"),
+              "incomplete interrupted interrupted; the next run goes on from there");
     EXPECT_EQ(sql("SELECT count(*) FROM rollcall.leases WHERE until > now()"), "0");
     clerk.pause = 1us;
-    launch("two");
+    launch("two");  // at once, whatever the interval
     wait_for("status = 'completed' AND mode = 'full' AND continues IS NOT NULL", 1);
+    EXPECT_EQ(last_run("trigger, instance"), "start two");
     EXPECT_EQ(table(), truth());
+}
+
+TEST_F(SyncScheduler, AStopIsNotGoneOnFromByWhoHasTheDutyAlready) {
+    fill(300);
+    schedule.interval = 1h;
+    Process& one = launch("one");
+    wait_for("status = 'completed'", 1);
+    ASSERT_TRUE(test::wait_until(io, [&] { return !one.reconciler->running(); }));
+    start();
+    clerk.on_list = [this](const auto&, auto&) -> std::optional<Error> {
+        reconciler->interrupt();
+        return std::nullopt;
+    };
+    EXPECT_EQ(full().failure, RunFailure::interrupted);
+    clerk.on_list = nullptr;
+    EXPECT_FALSE(test::wait_until(io, [&] { return count("true") > 2; }, 300ms));
 }
 
 TEST_F(SyncScheduler, WhileAnotherRunsItWaits) {
