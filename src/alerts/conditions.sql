@@ -29,8 +29,9 @@ FROM (SELECT p.completed_at, coalesce(p.completed_at, p.first_at) AS at
 WHERE last.at < now() - $1::bigint * interval '1 millisecond'
 
 -- name: deletes_held
--- Only the newest pass that held some back matters: it has superseded those before it.
-SELECT (extract(epoch FROM min(h.held_at)) * 1000)::bigint AS since_ms,
+-- Only the newest pass that held some back matters: it has superseded those before it. It judges
+-- single users, too, whose deletions are held back one by one.
+SELECT * FROM (SELECT (extract(epoch FROM min(h.held_at)) * 1000)::bigint AS since_ms,
     jsonb_build_object('run', h.run_id::text) AS labels,
     format('Deletions that wait for a person: %s, of pass %s. rollcall sync --approve-deletes %s, '
            'or --discard-deletes %s', count(*), h.run_id, h.run_id, h.run_id) AS summary
@@ -38,7 +39,15 @@ FROM rollcall.held_deletes h
 WHERE h.decided_at IS NULL
 GROUP BY h.run_id
 ORDER BY h.run_id DESC
-LIMIT 1
+LIMIT 1) AS of_pass
+UNION ALL
+SELECT (extract(epoch FROM min(a.first_seen_at)) * 1000)::bigint, '{}'::jsonb,
+    format('Deletions held back one by one: %s users whom Clerk does not know, after too many '
+           'within the hour. rollcall sync --full judges them together', count(*))
+FROM rollcall.absences a LEFT JOIN rollcall.ledger l USING (clerk_id)
+WHERE a.concluded_at IS NULL AND l.deleted_at IS NULL AND a.held_at > now() - interval '1 day'
+  AND NOT EXISTS (SELECT FROM rollcall.held_deletes h WHERE h.decided_at IS NULL)
+HAVING count(*) > 0
 
 -- name: webhook_silence
 -- Nothing verified came for $1 milliseconds, while passes found changes that should have come. The

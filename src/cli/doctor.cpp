@@ -299,6 +299,11 @@ Task<> check_polling(pg::Pool& pool, const Config& config,
                       fmt::format("rollcall sync --approve-deletes {0} or --discard-deletes {0}",
                                   state.held_run));
     }
+    if (state.held_by_id > 0) {
+        findings.warn("held_by_id",
+                      fmt::format("{} deletions of single users are held back", state.held_by_id),
+                      "rollcall sync --full judges them together");
+    }
     if (!config.schedules_passes()) co_return;
     if (state.failures_in_a_row > 0) {
         findings.warn("sync",

@@ -85,16 +85,20 @@ void Polling::add_routes(http::Router& public_router, http::Router& admin_router
         });
 }
 
-void Polling::open(pg::Pool& pool, directory::Directory& directory,
-                   const sync::ChangeObserver& observer) {
+void Polling::open(pg::Pool& pool, directory::Directory& directory, sync::ChangeObserver changed,
+                   sync::RunObserver passed) {
     if (channel_ == nullptr) return;
     parts_ =
         std::make_unique<SyncParts>(executor_, config_, instance_, directory, *channel_, registry_);
-    if (observer) parts_->observe(observer);
+    parts_->observe(std::move(changed), [this] { deletion_held(); });
     const auto count = [this](const sync::RunSummary& summary, sync::RunTrigger trigger) {
         run_metrics_.ended(summary, trigger, real_clock().now());
     };
-    parts_->reconciler().observe(count);
+    parts_->reconciler().observe([count, passed = std::move(passed)](
+                                     const sync::RunSummary& summary, sync::RunTrigger trigger) {
+        count(summary, trigger);
+        if (passed) passed(summary, trigger);
+    });
     parts_->user_refresh().observe(count);
     if (!config_.roles.scheduler || !config_.schedules_passes()) return;
     scheduler_ = std::make_unique<sync::Scheduler>(
@@ -146,13 +150,14 @@ Task<std::string> Polling::status() {
     co_return fmt::format(
         R"({{"running":{},"has_duty":{},"clerk_instance":{},"last_success_at":{},)"
         R"("lag_seconds":{},"last_full_at":{},"next":{},"failures_in_a_row":{},)"
-        R"("held_deletes":{},"held_run":{},"drift":{},"circuit":"{}","runs":[{}]}})",
+        R"("held_deletes":{},"held_run":{},"held_by_id":{},"drift":{},"circuit":"{}",)"
+        R"("runs":[{}]}})",
         parts_->reconciler().running(), scheduler_ != nullptr && scheduler_->has_duty(),
         state.instance_id.empty() ? "null" : json_string(state.instance_id),
         json_time(state.last_completed_at), lag_json(state), json_time(state.full_completed_at),
         next_json(state, config_), state.failures_in_a_row, state.held_deletes,
-        state.held_run == 0 ? "null" : std::to_string(state.held_run), drift_json(full),
-        to_string(channel_->circuit()), shown);
+        state.held_run == 0 ? "null" : std::to_string(state.held_run), state.held_by_id,
+        drift_json(full), to_string(channel_->circuit()), shown);
 }
 
 Task<bool> Polling::stop(Duration limit) {

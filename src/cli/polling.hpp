@@ -32,9 +32,12 @@ public:
     // Until open() they answer 503.
     void add_routes(http::Router& public_router, http::Router& admin_router);
     // The schema is there. Begins the schedule where this process has the role scheduler, but not
-    // in mode webhook.
-    void open(pg::Pool& pool, directory::Directory& directory,
-              const sync::ChangeObserver& observer);
+    // in mode webhook. Tells of the rows that change one by one, and of each pass that has ended.
+    void open(pg::Pool& pool, directory::Directory& directory, sync::ChangeObserver changed,
+              sync::RunObserver passed);
+
+    // Whoever refreshes users elsewhere tells of each deletion that was held back.
+    void deletion_held() { run_metrics_.deletion_held(); }
 
     // One pass now. conflict while one runs, here or elsewhere.
     Task<Result<sync::RunSummary>> run(sync::RunRequest request);

@@ -324,7 +324,7 @@ Task<int> Service::Parts::open_directory() {
     if (observers.changed) apply_user->observe(observers.changed);
     if (clerk != nullptr) {
         refresh = std::make_unique<sync::Refresh>(pool, *directory, *clerk, config.sync.guard);
-        if (observers.changed) refresh->observe(observers.changed);
+        refresh->observe(observers.changed, [this] { polling->deletion_held(); });
         worker.handle(std::string(jobs::refresh_user),
                       [this](const jobs::Job& job) { return refresh->handle(job); });
     }
@@ -335,7 +335,7 @@ Task<int> Service::Parts::open_directory() {
                   });
     log::info("directory_open", {{"table", config.users.table}});
     start_workers();
-    polling->open(pool, *directory, observers.changed);
+    polling->open(pool, *directory, observers.changed, observers.passed);
     co_return 0;
 }
 

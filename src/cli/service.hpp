@@ -9,6 +9,7 @@
 #include "cli/settings.hpp"
 #include "directory/change.hpp"
 #include "jobs/queue.hpp"
+#include "sync/run.hpp"
 
 #include <functional>
 #include <memory>
@@ -24,6 +25,7 @@ struct Observers {
     std::function<void(const jobs::NewJob&, const jobs::Enqueued&)> stored;
     std::function<void(std::string_view kind, std::string_view clerk_id, directory::Outcome)>
         changed;
+    sync::RunObserver passed;
 };
 
 class Service {

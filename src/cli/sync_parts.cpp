@@ -23,17 +23,28 @@ SyncParts::SyncParts(Executor executor, const Config& config, std::string instan
                      directory::Directory& directory, clerk::ApiChannel& channel,
                      MetricsRegistry& metrics)
     : pool_(executor, "sync", sync_connections(config), config.database, metrics),
+      directory_(directory),
+      channel_(channel),
+      guard_(config.sync.guard),
       patient_(channel, clerk::for_a_pass),
-      prompt_(channel, clerk::prompt),
-      pass_refresh_(pool_, directory, patient_, config.sync.guard),
-      refresh_(pool_, directory, prompt_, config.sync.guard),
+      pass_refresh_(pool_, directory, patient_, guard_),
       reconciler_(pool_, directory, patient_, pass_refresh_,
                   reconciler_of(config, std::move(instance))),
-      user_refresh_(reconciler_.runs(), refresh_) {}
+      user_refresh_(reconciler_.runs(), [this] { return lookup(); }) {}
 
-void SyncParts::observe(const sync::ChangeObserver& observer) {
-    pass_refresh_.observe(observer);
-    refresh_.observe(observer);
+// Prompt: somebody waits for this user.
+std::unique_ptr<sync::UserLookup> SyncParts::lookup() {
+    auto made = std::make_unique<sync::UserLookup>(
+        pool_, directory_, std::make_unique<clerk::HttpBackendApi>(channel_, clerk::prompt),
+        guard_);
+    made->refresh().observe(changed_, held_);
+    return made;
+}
+
+void SyncParts::observe(sync::ChangeObserver changed, std::function<void()> held) {
+    changed_ = std::move(changed);
+    held_ = std::move(held);
+    pass_refresh_.observe(changed_, held_);
 }
 
 Task<> SyncParts::stop() {

@@ -12,8 +12,11 @@
 #include "pg/pool.hpp"
 #include "sync/reconciler.hpp"
 #include "sync/refresh.hpp"
+#include "sync/user_lookup.hpp"
 #include "sync/user_refresh.hpp"
 
+#include <functional>
+#include <memory>
 #include <string>
 
 namespace rollcall::cli {
@@ -33,19 +36,25 @@ public:
 
     [[nodiscard]] sync::Reconciler& reconciler() { return reconciler_; }
     [[nodiscard]] sync::UserRefresh& user_refresh() { return user_refresh_; }
+    // For one user; must not outlive this.
+    [[nodiscard]] std::unique_ptr<sync::UserLookup> lookup();
 
-    // Told of each row that changes on this way. Called on the event loop; must not block.
-    void observe(const sync::ChangeObserver& observer);
+    // Told of each row that changes on this way, and of each deletion that is held back for one
+    // user. Called on the event loop; must not block.
+    void observe(sync::ChangeObserver changed, std::function<void()> held);
 
     // Closes the pool, once no run is under way.
     Task<> stop();
 
 private:
     pg::Pool pool_;
+    directory::Directory& directory_;
+    clerk::ApiChannel& channel_;
+    sync::DeletionGuard guard_;
+    sync::ChangeObserver changed_;
+    std::function<void()> held_;
     clerk::HttpBackendApi patient_;  // of a pass, which is dear to begin again
-    clerk::HttpBackendApi prompt_;   // of one user, for whom somebody waits
     sync::Refresh pass_refresh_;
-    sync::Refresh refresh_;
     sync::Reconciler reconciler_;
     sync::UserRefresh user_refresh_;
 };

@@ -27,21 +27,24 @@ Task<std::optional<jobs::Retry>> Absences::missing(const std::string& clerk_id) 
                           .burns_attempt = false};
 }
 
-Task<bool> Absences::allowed(pg::Transaction& tx, std::int64_t deleted) {
-    if (!guard_.holds(deleted + 1, 0)) co_return true;
-    const pg::Rows users = co_await tx.execute(sql::active_users);  // reads the whole ledger
-    co_return !guard_.holds(deleted + 1, users.bigint(0, 0));
+Task<bool> Absences::allowed(pg::Transaction& tx) {
+    const pg::Rows lately = co_await tx.execute(sql::deletions_lately);
+    const std::int64_t users = lately.bigint(0, 0) + 1;
+    if (!guard_.holds(users, 0)) co_return true;
+    const pg::Rows active = co_await tx.execute(sql::active_users);  // reads the whole ledger
+    co_return !guard_.holds(users, active.bigint(0, 0));
 }
 
-Task<std::optional<jobs::Retry>> Absences::conclude(pg::Transaction& tx,
-                                                    const std::string& clerk_id) {
+Task<bool> Absences::conclude(pg::Transaction& tx, const std::string& clerk_id) {
     co_await tx.execute(sql::lock_absences);
-    const pg::Rows lately = co_await tx.execute(sql::deletions_lately);
-    const std::int64_t deleted = lately.bigint(0, 0);
-    if (co_await allowed(tx, deleted)) {
-        co_await tx.execute(sql::conclude_absence, pg::Params().text(clerk_id));
-        co_return std::nullopt;
-    }
+    if (!co_await allowed(tx)) co_return false;
+    co_await tx.execute(sql::conclude_absence, pg::Params().text(clerk_id));
+    co_return true;
+}
+
+Task<jobs::Retry> Absences::hold(const std::string& clerk_id) {
+    const pg::Rows rows = co_await pool_.execute(sql::hold_absence, pg::Params().text(clerk_id));
+    const std::int64_t deleted = rows.bigint(0, 0);
     log::error("deletions_held", {{"deleted_within_the_hour", deleted}});
     co_return jobs::Retry{.reason = "Deletion held back: Clerk does not know this user, but " +
                                     std::to_string(deleted) +

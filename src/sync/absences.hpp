@@ -23,12 +23,14 @@ public:
     // Clerk does not. Returned is what to do instead of concluding the deletion; nothing when it
     // may be concluded, or was before.
     Task<std::optional<jobs::Retry>> missing(const std::string& clerk_id);
-    // In the transaction that has deleted the user, as its last step. Returned is what to do
-    // instead of the commit, when the guard holds the deletion back.
-    Task<std::optional<jobs::Retry>> conclude(pg::Transaction& tx, const std::string& clerk_id);
+    // In the transaction that has deleted the user, as its last step. False: the guard holds the
+    // deletion back; the transaction must be left, and hold() called.
+    Task<bool> conclude(pg::Transaction& tx, const std::string& clerk_id);
+    // Notes that, for those who look at what waits. Returned is what to do instead.
+    Task<jobs::Retry> hold(const std::string& clerk_id);
 
 private:
-    Task<bool> allowed(pg::Transaction& tx, std::int64_t deleted);
+    Task<bool> allowed(pg::Transaction& tx);
 
     pg::Pool& pool_;
     DeletionGuard guard_;

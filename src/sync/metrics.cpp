@@ -49,7 +49,7 @@ RunMetrics::RunMetrics(MetricsRegistry& registry)
                             "repaired them")),
       deletes_blocked_(registry
                            .counter("rollcall_sync_deletes_blocked_total",
-                                    "Passes whose deletions were held back for a person")
+                                    "Times deletions were held back, all of a pass or one user's")
                            .Add({})) {
     for (const RunTrigger trigger : triggers) {
         const std::string name(to_string(trigger));

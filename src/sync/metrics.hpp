@@ -15,6 +15,8 @@ public:
 
     // A run that has ended at `now`; not a dry run.
     void ended(const RunSummary& summary, RunTrigger trigger, SystemTime now);
+    // A deletion of one user was held back.
+    void deletion_held() { deletes_blocked_.Increment(); }
     // What another process has found; `last_success` is absent before the first.
     void known(std::optional<SystemTime> last_success, const Drift& drift);
 

@@ -38,6 +38,8 @@ TEST(RunMetrics, ACompletePassTellsTheDriftItFound) {
     EXPECT_THAT(page, HasSubstr("rollcall_sync_drift_users{kind=\"extra\"} 12"));
     EXPECT_THAT(page, HasSubstr("rollcall_sync_deletes_blocked_total 1"));
     EXPECT_THAT(page, HasSubstr("rollcall_sync_last_success_timestamp_seconds 1800000000.5"));
+    metrics.deletion_held();
+    EXPECT_THAT(registry.render(), HasSubstr("rollcall_sync_deletes_blocked_total 2"));
 }
 
 TEST(RunMetrics, AFailedRunIsNoSuccess) {

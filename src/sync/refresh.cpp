@@ -58,6 +58,7 @@ Task<Refreshed> Refresh::settle(std::string clerk_id, ClerkAnswer answer) {
     known.emplace(std::move(clerk_id), std::move(answer));
     for (int number = 0; number < rounds_max; ++number) {
         auto ending = co_await round(read, known);
+        if (ending && ending->held) co_return co_await hold(read.clerk_id);
         if (ending) co_return std::move(*ending);
     }
     co_return Refreshed{.ending =
@@ -117,9 +118,7 @@ Task<std::optional<Refreshed>> Refresh::apply(pg::Transaction tx, const director
                                   .burns_attempt = false}};
     }
     if (outcome == directory::Outcome::deleted) {
-        if (auto held = co_await absences_.conclude(tx, read.clerk_id)) {
-            co_return Refreshed{.ending = std::move(*held)};
-        }
+        if (!co_await absences_.conclude(tx, read.clerk_id)) co_return Refreshed{.held = true};
     }
     const auto committed = co_await tx.try_commit();
     if (!committed) co_return refused(committed.error());
@@ -127,6 +126,12 @@ Task<std::optional<Refreshed>> Refresh::apply(pg::Transaction tx, const director
     co_return Refreshed{
         .ending = jobs::Completed{R"({"outcome":")" + std::string(to_string(outcome)) + R"("})"},
         .applied = applied->front()};
+}
+
+Task<Refreshed> Refresh::hold(const std::string& clerk_id) {
+    auto retry = co_await absences_.hold(clerk_id);
+    if (held_observer_) held_observer_();
+    co_return Refreshed{.ending = std::move(retry), .held = true};
 }
 
 std::optional<Refreshed> Refresh::refused(const pg::SqlError& error) const {

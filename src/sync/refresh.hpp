@@ -13,6 +13,7 @@
 #include "sync/ask_clerk.hpp"
 #include "sync/email_conflicts.hpp"
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,6 +23,7 @@ namespace rollcall::sync {
 struct Refreshed {
     jobs::Outcome ending = jobs::Completed{};
     directory::AppliedRead applied{};  // where it completed
+    bool held = false;                 // the guard held the deletion back
 };
 
 class Refresh {
@@ -43,13 +45,18 @@ public:
     // The key is known to be of the right instance: that need not be asked.
     void trust_key() { clerk_.trust_key(); }
 
-    void observe(ChangeObserver observer) { observer_ = std::move(observer); }
+    // `held` is told of each deletion that the guard holds back, each time. Neither must wait.
+    void observe(ChangeObserver changed, std::function<void()> held = {}) {
+        observer_ = std::move(changed);
+        held_observer_ = std::move(held);
+    }
 
 private:
     using Ending = std::optional<Refreshed>;  // absent: another round
 
     Task<Ending> round(const directory::Read& read, EmailConflicts::Known& known);
     Task<Ending> apply(pg::Transaction tx, const directory::Read& read);
+    Task<Refreshed> hold(const std::string& clerk_id);
     [[nodiscard]] Ending refused(const pg::SqlError& error) const;
 
     pg::Pool& pool_;
@@ -58,6 +65,7 @@ private:
     Absences absences_;
     EmailConflicts conflicts_;
     ChangeObserver observer_;
+    std::function<void()> held_observer_;
 };
 
 }  // namespace rollcall::sync

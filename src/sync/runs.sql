@@ -41,7 +41,7 @@ SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms, s.watermark_ms,
      WHERE p.id > coalesce(d.id, 0) AND p.status IN ('incomplete', 'failed')) AS failures,
     coalesce((SELECT l.mode FROM last l WHERE l.failure = 'interrupted'), '') AS interrupted,
     coalesce(h.run, 0) AS held_run, h.users AS held_users,
-    (SELECT count(*) FROM rollcall.absences a JOIN rollcall.ledger l USING (clerk_id)
+    (SELECT count(*) FROM rollcall.absences a LEFT JOIN rollcall.ledger l USING (clerk_id)
      WHERE a.concluded_at IS NULL AND l.deleted_at IS NULL
        AND a.held_at > now() - interval '1 day') AS held_by_id
 FROM rollcall.sync_state s, held h

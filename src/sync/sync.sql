@@ -100,6 +100,14 @@ WITH open AS (
 INSERT INTO rollcall.absences (clerk_id, first_seen_at, concluded_at)
 SELECT $1::text, coalesce((SELECT o.first_seen_at FROM open o), now()), now()
 
+-- name: hold_absence
+-- The guard has held the deletion of $1 back; how many there were within the hour. Where it is
+-- tried again, this is said again.
+INSERT INTO rollcall.absences AS a (clerk_id, held_at) VALUES ($1::text, now())
+ON CONFLICT (clerk_id) WHERE concluded_at IS NULL DO UPDATE SET held_at = now()
+RETURNING (SELECT count(*) FROM rollcall.absences o
+           WHERE o.concluded_at > now() - interval '1 hour') AS users
+
 -- name: known_instance
 SELECT coalesce(s.instance_id, '') FROM rollcall.sync_state s
 

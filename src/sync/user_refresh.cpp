@@ -54,8 +54,8 @@ struct UserRefresh::Flight {
     std::optional<RunSummary> summary;
 };
 
-UserRefresh::UserRefresh(RunLedger& runs, Refresh& refresh, UserRefreshConfig config)
-    : runs_(runs), refresh_(refresh), config_(config) {}
+UserRefresh::UserRefresh(RunLedger& runs, MakeLookup make_lookup, UserRefreshConfig config)
+    : runs_(runs), make_lookup_(std::move(make_lookup)), config_(config) {}
 UserRefresh::~UserRefresh() = default;
 
 Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger) {
@@ -63,15 +63,21 @@ Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger) {
     RunSummary summary;
     summary.mode = RunMode::user;
     summary.run = co_await runs_.begin(RunMode::user, trigger, clerk_id);
+    const auto lookup = make_lookup_();
     for (int number = 1;; ++number) {
         std::optional<Refreshed> answer;
-        ++summary.requests;
-        if (!co_await jobs::guarded("user_not_refreshed", ask(refresh_, clerk_id, answer))) {
+        if (!co_await jobs::guarded("user_not_refreshed",
+                                    ask(lookup->refresh(), clerk_id, answer))) {
             fail(summary, RunFailure::interrupted, "The database was away");
             break;
         }
         if (std::holds_alternative<jobs::Completed>(answer->ending)) {
             count(summary, answer->applied);
+            break;
+        }
+        if (answer->held) {
+            summary.status = RunStatus::completed;
+            summary.held_deletes = 1;
             break;
         }
         if (const auto* failed = std::get_if<jobs::Failed>(&answer->ending)) {
@@ -86,6 +92,7 @@ Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger) {
         }
         co_await sleep(*retry.delay);
     }
+    summary.requests = lookup->requests();
     summary.duration_seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
     co_await runs_.finish(summary);

@@ -6,9 +6,9 @@
 
 #include "base/result.hpp"
 #include "base/task.hpp"
-#include "sync/refresh.hpp"
 #include "sync/run.hpp"
 #include "sync/run_ledger.hpp"
+#include "sync/user_lookup.hpp"
 
 #include <cstddef>
 #include <map>
@@ -26,14 +26,15 @@ struct UserRefreshConfig {
 
 class UserRefresh {
 public:
-    // All references must outlive this.
-    UserRefresh(RunLedger& runs, Refresh& refresh, UserRefreshConfig config = {});
+    // What these refer to must outlive this.
+    UserRefresh(RunLedger& runs, MakeLookup make_lookup, UserRefreshConfig config = {});
     ~UserRefresh();
     UserRefresh(const UserRefresh&) = delete;
     UserRefresh& operator=(const UserRefresh&) = delete;
 
-    // The summary says what became of it: completed, or failed with the reason (Clerk out of reach,
-    // a row that another user's stands in the way of). invalid_input for what is no id of Clerk's,
+    // The summary says what became of it: completed, with a deletion held back as of a pass, or
+    // failed with the reason (Clerk out of reach, a row that another user's stands in the way of).
+    // invalid_input for what is no id of Clerk's,
     // rate_limited when too many are under way. A database that is away throws Unavailable.
     Task<Result<RunSummary>> run(std::string clerk_id, RunTrigger trigger);
 
@@ -45,7 +46,7 @@ private:
     Task<Result<RunSummary>> share(std::shared_ptr<Flight> flight);
 
     RunLedger& runs_;
-    Refresh& refresh_;
+    MakeLookup make_lookup_;
     UserRefreshConfig config_;
     RunObserver observer_;
     std::map<std::string, std::shared_ptr<Flight>, std::less<>> flights_;

@@ -208,6 +208,12 @@ test('polling: whose instance it is, passes that fail, deletions that wait', asy
        SELECT max(id), 'user_held' FROM rollcall.sync_runs`,
     );
     assert.match(finding('held_deletes', there).advice, /--approve-deletes \d+/);
+    await postgres.query(
+      database,
+      `INSERT INTO rollcall.absences (clerk_id, held_at)
+       SELECT min(clerk_id), now() FROM rollcall.ledger`,
+    );
+    assert.match(finding('held_by_id', there).advice, /sync --full/);
     await postgres.query(database, "UPDATE rollcall.sync_state SET instance_id = 'ins_staging'");
     const other = finding('clerk_instance', there);
     assert.deepEqual([other.code, other.verdict], [1, 'fail']);

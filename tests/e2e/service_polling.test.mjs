@@ -237,7 +237,36 @@ test('one user by the admin route', () =>
     { ROLLCALL_SERVE_ROLES: 'worker' },
   ));
 
-test('SIGTERM in the middle of a pass: the next process goes on from there', () =>
+test('a deletion of one user beyond the guard is seen wherever those of a pass are', () =>
+  polled(
+    3,
+    async (world) => {
+      world.full();
+      const service = await world.serve();
+      const [{ clerk_id: id }] = await world.truth();
+      await world.change('DELETE', `/users/${id}`);
+      await world.query(
+        `INSERT INTO rollcall.absences (clerk_id, first_seen_at, concluded_at)
+         SELECT 'user_gone_' || n, now(), now() FROM generate_series(1, 10) AS n`,
+      );
+      const held = await service.request('POST', `/api/v1/users/${id}/sync`, {
+        port: service.adminPort,
+        headers: admin,
+      });
+      assert.deepEqual([held.status, held.json.deleted, held.json.held_deletes], [200, 0, 1]);
+      assert.equal((await status(service)).sync.held_by_id, 1);
+      assert.equal(await metric(service, 'rollcall_sync_deletes_blocked_total'), 1);
+      await until(
+        async () => (await metric(service, 'rollcall_alerts_active{alert="DeletesHeld"}')) === 1,
+        'the alert',
+      );
+      assert.equal(world.full().deleted, 1);
+      assert.equal((await status(service)).sync.held_by_id, 0);
+    },
+    { ROLLCALL_SYNC_INTERVAL: '1h', ROLLCALL_ALERTS_INTERVAL: '200ms' },
+  ));
+
+test('SIGTERM in the middle of a pass: the next process goes on from there at once', () =>
   polled(
     4000,
     async (world) => {
@@ -259,7 +288,7 @@ test('SIGTERM in the middle of a pass: the next process goes on from there', () 
       );
       await world.equal();
     },
-    { ROLLCALL_SYNC_INTERVAL: '1s', ROLLCALL_SYNC_WORKERS: '1' },
+    { ROLLCALL_SYNC_INTERVAL: '1h', ROLLCALL_SYNC_WORKERS: '1' },
     ['--fault', 'api_slow=always', '--fault', 'slow_seconds=0.4'],
   ));
 

@@ -68,6 +68,28 @@ TEST_F(AlertConditionsTest, DeletesHeldUntilAPersonDecides) {
     EXPECT_EQ(firing(), "");
 }
 
+TEST_F(AlertConditionsTest, DeletesHeldOneByOneUntilTheyGoOrComeBack) {
+    sql("INSERT INTO rollcall.ledger (clerk_id, version, user_id) "
+        "SELECT 'user_' || n, 1, gen_random_uuid() FROM generate_series(1, 3) AS n");
+    sql("INSERT INTO rollcall.absences (clerk_id, held_at) VALUES "
+        "('user_1', now()), ('user_2', NULL), ('user_adopted', now())");
+    EXPECT_EQ(firing(), "DeletesHeld");
+    EXPECT_THAT(summary("DeletesHeld"), HasSubstr("one by one: 2 users"));
+    EXPECT_THAT(summary("DeletesHeld"), HasSubstr("rollcall sync --full"));
+    // A pass that holds some back is what a person decides about.
+    pass("full", "completed", 5);
+    sql("INSERT INTO rollcall.held_deletes (run_id, clerk_id) "
+        "SELECT max(id), 'user_3' FROM rollcall.sync_runs");
+    firing();
+    EXPECT_THAT(summary("DeletesHeld"), HasSubstr("--approve-deletes"));
+    sql("UPDATE rollcall.held_deletes SET decided_at = now(), decision = 'approved'");
+    sql("UPDATE rollcall.ledger SET deleted_at = now() WHERE clerk_id = 'user_1'");
+    sql("DELETE FROM rollcall.absences WHERE clerk_id = 'user_adopted'");
+    firing();
+    later(10);
+    EXPECT_EQ(firing(), "");
+}
+
 TEST_F(AlertConditionsTest, WebhookSilenceOnlyWhilePassesFindChanges) {
     pass("full", "completed", 300, "created = 1000");  // fills the table
     pass("incremental", "completed", 25);

@@ -7,6 +7,7 @@
 #include "directory_fixture.hpp"
 #include "sync/reconciler.hpp"
 #include "sync/refresh.hpp"
+#include "sync/user_lookup.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -141,6 +142,33 @@ private:
     std::int64_t requests_ = 0;
 };
 
+// A way of one's own to a Clerk that others ask too: it counts the requests that go through it.
+class OwnWay final : public clerk::BackendApi {
+public:
+    explicit OwnWay(clerk::BackendApi& clerk) : clerk_(clerk) {}
+    Task<Result<std::optional<clerk::User>>> get_user(std::string_view id) override {
+        ++requests_;
+        co_return co_await clerk_.get_user(id);
+    }
+    Task<Result<std::vector<clerk::User>>> list_users(clerk::UserQuery query) override {
+        ++requests_;
+        co_return co_await clerk_.list_users(std::move(query));
+    }
+    Task<Result<std::int64_t>> count_users(clerk::UserFilter filter) override {
+        ++requests_;
+        co_return co_await clerk_.count_users(std::move(filter));
+    }
+    Task<Result<clerk::Instance>> instance() override {
+        ++requests_;
+        co_return co_await clerk_.instance();
+    }
+    [[nodiscard]] std::int64_t requests() const override { return requests_; }
+
+private:
+    clerk::BackendApi& clerk_;
+    std::int64_t requests_ = 0;
+};
+
 class PollingTest : public directory::DirectoryTest {
 protected:
     explicit PollingTest(directory::DirectoryConfig c = {}) : DirectoryTest(std::move(c)) {
@@ -171,6 +199,14 @@ protected:
         return sync({.mode = RunMode::full}, progress);
     }
     RunSummary incremental() { return sync({.mode = RunMode::incremental}); }
+
+    // A way of its own to Clerk for one user.
+    MakeLookup lookups() {
+        return [this] {
+            return std::make_unique<UserLookup>(pool, *directory, std::make_unique<OwnWay>(clerk),
+                                                settings.guard);
+        };
+    }
 
     // What is alive, "id|email|name|role", as the table has it and as Clerk does.
     std::string table() const {

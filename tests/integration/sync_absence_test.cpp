@@ -158,6 +158,12 @@ TEST_F(SyncAbsence, IsHeldBackBeyondTheGuardThatWasSet) {
     EXPECT_TRUE(std::holds_alternative<jobs::Completed>(refreshed("user_a")));
     EXPECT_THAT(retry_of(refreshed("user_b")).reason, HasSubstr("Deletion held back"));
     EXPECT_EQ(row("user_b"), "Ann|-|user|alive");
+    const char* const held =
+        "SELECT string_agg(clerk_id, ' ') FROM rollcall.absences WHERE held_at IS NOT NULL";
+    EXPECT_EQ(sql(held), "user_b");
+    clerk.has("user_b", 1000);
+    refreshed("user_b");
+    EXPECT_EQ(sql(held), "");
 }
 
 TEST_F(SyncAbsence, IsHeldBackWhenTooManyWentWithinTheHour) {

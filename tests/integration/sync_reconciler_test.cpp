@@ -1,7 +1,6 @@
 // What a run must never do, whatever Clerk answers; going on after a stop; one run at a time; held
-// deletions; single users.
+// deletions.
 #include "polling_fixture.hpp"
-#include "sync/user_refresh.hpp"
 
 namespace rollcall::sync {
 namespace {
@@ -496,65 +495,6 @@ TEST_F(SyncReconciler, HistoryHasEveryAttempt) {
     EXPECT_THAT(to_json(history[1]), HasSubstr(R"("status":"completed","seen":5,"created":5)"));
     EXPECT_THAT(to_json(history[1]), HasSubstr(R"("trigger":"cli")"));
     EXPECT_EQ(run(reconciler->runs().find(history[0].summary.run))->summary.error, "away");
-}
-
-class SyncUserRefresh : public PollingTest {
-protected:
-    RunSummary look(const std::string& clerk_id) {
-        const auto summary = run(users.run(clerk_id, RunTrigger::admin));
-        if (!summary) throw std::runtime_error(summary.error().message);
-        return *summary;
-    }
-    Task<> keep(std::vector<RunSummary>& summaries) {
-        const auto summary = co_await users.run("user_a", RunTrigger::gate);
-        if (summary) summaries.push_back(*summary);
-    }
-    RunLedger runs{pool, "test"};
-    UserRefresh users{runs, *refresh};
-};
-
-TEST_F(SyncUserRefresh, OneUserIsReadAndApplied) {
-    clerk.add("user_a", 1'600'000'000'000);
-    RunSummary summary = look("user_a");
-    EXPECT_EQ(summary.status, RunStatus::completed) << summary.error.value_or("");
-    EXPECT_EQ(summary.created, 1);
-    EXPECT_EQ(table(), truth());
-    clerk.rename("user_a", "Anne");
-    EXPECT_EQ(look("user_a").updated, 1);
-    EXPECT_EQ(look("user_a").unchanged, 1);
-    EXPECT_EQ(last_run("mode, trigger, clerk_id, status"), "user admin user_a completed");
-}
-
-TEST_F(SyncUserRefresh, CallsForOneUserShareOneQuestion) {
-    clerk.add("user_a", 1'600'000'000'000);
-    std::vector<RunSummary> summaries;
-    for (int i = 0; i < 5; ++i) {
-        spawn(io.get_executor(), "refresh", keep(summaries));
-    }
-    EXPECT_TRUE(test::wait_until(io, [&] { return summaries.size() == 5; }));
-    EXPECT_EQ(clerk.asked["user_a"], 1);
-    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.sync_runs"), "1");
-}
-
-TEST_F(SyncUserRefresh, AUserWhomClerkDoesNotKnowIsLookedUpAgain) {
-    clerk.add("user_a", 1'600'000'000'000);
-    clerk.add("user_b", 1'600'000'000'000);
-    look("user_a");
-    look("user_b");
-    clerk.users.erase("user_a");
-    clerk.asked.clear();
-    const RunSummary summary = look("user_a");
-    EXPECT_EQ(summary.deleted, 1) << summary.error.value_or("");
-    EXPECT_GE(clerk.asked["user_a"], 2);
-    EXPECT_EQ(table(), truth());
-}
-
-TEST_F(SyncUserRefresh, ClerkAwayIsAFailedRun) {
-    clerk.on_get = [](const std::string&) { return Error{ErrorCode::unavailable, "503"}; };
-    const RunSummary summary = look("user_a");
-    EXPECT_EQ(summary.status, RunStatus::failed);
-    EXPECT_EQ(summary.failure, RunFailure::clerk_away);
-    EXPECT_FALSE(run(users.run("", RunTrigger::admin)).has_value());
 }
 
 }  // namespace
