@@ -15,6 +15,10 @@ std::string count(std::int64_t number, std::string_view noun) {
     return fmt::format("{} {}{}", number, noun, number == 1 ? "" : "s");
 }
 
+std::int64_t changes(const sync::RunSummary& s) {
+    return s.created + s.updated + s.deleted + s.restored;
+}
+
 std::string end_of(const sync::RunSummary& summary) {
     const std::string mode(to_string(summary.mode));
     if (!summary.error) return fmt::format("{} ({})", to_string(summary.status), mode);
@@ -43,8 +47,22 @@ std::string to_text(const sync::RunSummary& summary) {
         count(summary.pages, "page"), count(summary.requests, "request"));
 }
 
+std::string brief_text(const sync::RunSummary& summary) {
+    if (summary.error) return fmt::format("{}: {}", to_string(summary.status), *summary.error);
+    std::string out =
+        fmt::format("{} seen, {} changed", count(summary.seen, "user"), changes(summary));
+    if (summary.held_deletes > 0) {
+        out += fmt::format(", {} held back", count(summary.held_deletes, "deletion"));
+    }
+    return out;
+}
+
 std::string comparison_text(const sync::RunSummary& summary) {
     if (summary.status != sync::RunStatus::completed) return end_of(summary) + "\n";
+    const bool nobody = summary.mode == sync::RunMode::user && summary.seen == 0;
+    if (summary.found.none() && nobody) {
+        return "equal: neither Clerk nor the table has this user\n";
+    }
     if (summary.found.none()) {
         return fmt::format("equal: {}, as Clerk has them\n", count(summary.seen, "user"));
     }
@@ -55,6 +73,11 @@ std::string comparison_text(const sync::RunSummary& summary) {
 
 std::string held_text(const sync::RunSummary& summary) {
     if (summary.held_deletes == 0) return "";
+    if (summary.mode == sync::RunMode::user) {
+        return "the deletion is held back: Clerk does not know this user, but too many went for "
+               "that within the hour\n"
+               "  judge them together    rollcall sync --full\n";
+    }
     return fmt::format(
         "{} held back: Clerk does not list them, and they are more than the guard lets go at "
         "once\n"
@@ -78,8 +101,7 @@ std::string to_text(const std::vector<sync::RunRecord>& runs) {
         out += fmt::format(
             "{:>6}  {:<24}  {:<11}  {:<8}  {:<10}  {:>9}  {:>9}  {:>5}  {:>8.1f}  {}\n", s.run,
             to_rfc3339(run.started_at), to_string(s.mode), to_string(run.trigger),
-            to_string(s.status), s.seen, s.created + s.updated + s.deleted + s.restored,
-            s.held_deletes, s.duration_seconds, note);
+            to_string(s.status), s.seen, changes(s), s.held_deletes, s.duration_seconds, note);
     }
     return out;
 }

@@ -17,6 +17,8 @@ namespace rollcall::cli {
 [[nodiscard]] int exit_code_of_comparison(const sync::RunSummary& summary);
 
 [[nodiscard]] std::string to_text(const sync::RunSummary& summary);
+// "5 users seen, 0 changed", or why it did not complete.
+[[nodiscard]] std::string brief_text(const sync::RunSummary& summary);
 // What a comparison found, in a line.
 [[nodiscard]] std::string comparison_text(const sync::RunSummary& summary);
 // What a person can do about deletions that are held; "" when none are.

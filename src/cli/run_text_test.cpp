@@ -52,6 +52,18 @@ TEST(RunText, HeldDeletionsNameTheCommandThatDecides) {
     held.held_deletes = 25;
     EXPECT_THAT(held_text(held), HasSubstr("rollcall sync --approve-deletes 17"));
     EXPECT_THAT(held_text(held), HasSubstr("rollcall sync --discard-deletes 17"));
+    held.mode = sync::RunMode::user;
+    EXPECT_THAT(held_text(held), HasSubstr("rollcall sync --full"));
+}
+
+TEST(RunText, APassInALine) {
+    auto pass = ended(RunStatus::completed);
+    pass.seen = 5;
+    EXPECT_EQ(brief_text(pass), "5 users seen, 0 changed");
+    pass.seen = pass.created = 1;
+    pass.held_deletes = 12;
+    EXPECT_EQ(brief_text(pass), "1 user seen, 1 changed, 12 deletions held back");
+    EXPECT_EQ(brief_text(ended(RunStatus::failed, RunFailure::clerk_away)), "failed: the reason");
 }
 
 TEST(RunText, HistorySaysWhatARunGoesOnFrom) {

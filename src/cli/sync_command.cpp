@@ -34,7 +34,7 @@ constexpr const char* footer =
     "Examples:\n"
     "  rollcall sync --full\n"
     "  rollcall sync --dry-run --json | jq '.differences[]'\n"
-    "  rollcall sync --user user_2abc\n"
+    "  rollcall sync --user user_2abc --dry-run\n"
     "  rollcall sync --history\n"
     "\n"
     "How it works: docs/sync.md.";
@@ -51,15 +51,13 @@ struct Options {
 
 constexpr int history_limit = 20;
 
-// What is asked for is one thing at a time; only a comparison may be called complete, as it is.
+// What is asked for is one thing at a time; a comparison may be called complete, as it is, or be of
+// one user.
 std::optional<Error> contradiction(const Options& options) {
     std::vector<std::string_view> asked;
-    if (options.dry_run) {
-        asked.emplace_back("--dry-run");
-    } else if (options.full) {
-        asked.emplace_back("--full");
-    }
+    if (options.full) asked.emplace_back("--full");
     if (!options.user.empty()) asked.emplace_back("--user");
+    if (asked.empty() && options.dry_run) asked.emplace_back("--dry-run");
     if (options.history) asked.emplace_back("--history");
     if (options.approve > 0) asked.emplace_back("--approve-deletes");
     if (options.discard > 0) asked.emplace_back("--discard-deletes");
@@ -112,12 +110,14 @@ private:
     bool any_ = false;
 };
 
-// Complete always: what has drifted is not among what Clerk changed of late.
-Task<int> compare(const Globals& globals, SyncParts& parts) {
+// One user, or complete: what has drifted is not among what Clerk changed of late.
+Task<int> compare(const Globals& globals, const std::string& clerk_id, SyncParts& parts) {
     DryRunText text(globals.json);
+    const auto differs = [&](const sync::Difference& difference) { text.differs(difference); };
     const auto summary =
-        co_await watched_run(parts, {.mode = sync::RunMode::full, .dry_run = true},
-                             [&](const sync::Difference& difference) { text.differs(difference); });
+        clerk_id.empty()
+            ? co_await watched_run(parts, {.mode = sync::RunMode::full, .dry_run = true}, differs)
+            : co_await compare_one(parts, clerk_id, differs);
     if (!summary) co_return report(summary.error());
     text.end(*summary);
     co_return exit_code_of_comparison(*summary);
@@ -173,7 +173,7 @@ int run_sync(const Globals& globals, const Options& options) {
     return with_sync(globals, [&](SyncParts& parts) {
         if (options.approve > 0) return approve(globals, options.approve, parts);
         if (options.discard > 0) return discard(globals, options.discard, parts);
-        if (options.dry_run) return compare(globals, parts);
+        if (options.dry_run) return compare(globals, options.user, parts);
         if (!options.user.empty()) return refresh(globals, options.user, parts);
         return reconcile(globals, options, parts);
     });
@@ -194,7 +194,8 @@ void add_sync_command(CLI::App& app, const Globals& globals, int& exit_code) {
             return id.empty() ? std::string("must not be empty") : std::string();
         });
     command->add_flag("--dry-run", options->dry_run,
-                      "Compare all users and print each difference; write nothing");
+                      "Compare all users, or the one of --user, and print each difference;\n"
+                      "write nothing");
     command->add_flag("--history", options->history, "The latest attempts, failed ones too");
     command->add_option("--limit", options->limit, "Of --history: at most so many (20)")
         ->check(CLI::Range(1, 1000))

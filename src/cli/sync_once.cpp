@@ -5,12 +5,14 @@
 #include "cli/one_shot.hpp"
 #include "cli/signals.hpp"
 #include "jobs/worker.hpp"
+#include "sync/user_comparison.hpp"
 
 #include <unistd.h>
 
 #include <fmt/format.h>
 #include <cstdlib>
 #include <memory>
+#include <utility>
 
 namespace rollcall::cli {
 namespace {
@@ -53,6 +55,14 @@ Task<Result<sync::RunSummary>> watched_run(SyncParts& parts, sync::RunRequest re
     signals.on_second_stop([] { std::_Exit(exit_found); });
     auto summary = co_await parts.reconciler().run(request, &progress);
     co_return summary;
+}
+
+Task<Result<sync::RunSummary>> compare_one(SyncParts& parts, std::string clerk_id,
+                                           RunProgress::Differs differs) {
+    RunProgress progress(/*terminal=*/false, real_clock(), std::move(differs));
+    const auto lookup = parts.lookup();
+    co_return co_await sync::compare_user(parts.reconciler().runs(), lookup->parts(),
+                                          std::move(clerk_id), progress);
 }
 
 }  // namespace rollcall::cli

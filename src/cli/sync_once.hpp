@@ -9,6 +9,7 @@
 #include "cli/sync_parts.hpp"
 
 #include <functional>
+#include <string>
 
 namespace rollcall::cli {
 
@@ -20,5 +21,9 @@ int with_sync(const Globals& globals, const std::function<Task<int>(SyncParts&)>
 // ends the process at once, which the next run survives as well.
 Task<Result<sync::RunSummary>> watched_run(SyncParts& parts, sync::RunRequest request,
                                            RunProgress::Differs differs = {});
+
+// One user beside Clerk; writes nothing.
+Task<Result<sync::RunSummary>> compare_one(SyncParts& parts, std::string clerk_id,
+                                           RunProgress::Differs differs);
 
 }  // namespace rollcall::cli

@@ -94,6 +94,72 @@ describe('sync', () => {
       await polled.equal();
     }));
 
+  test('--user --dry-run shows the difference of one, and writes nothing', () =>
+    with_(12, async (polled) => {
+      polled.full();
+      const [{ clerk_id: edited }, { clerk_id: gone }, { clerk_id: other }] = await polled.table();
+      await polled.query("UPDATE users SET name = 'By Hand' WHERE clerk_id IN ($1, $2)", [
+        edited,
+        other,
+      ]);
+      await polled.change('DELETE', `/users/${gone}`);
+      const written = await polled.rowsWritten();
+      const done = polled.sync('--user', edited, '--dry-run');
+      assert.equal(done.code, 1, done.stderr);
+      const { differences, mode, status, seen, updated, pages } = done.json;
+      assert.deepEqual(
+        { mode, status, seen, updated, pages },
+        { mode: 'user', status: 'completed', seen: 1, updated: 0, pages: 0 },
+      );
+      assert.deepEqual(
+        differences.map((d) => [d.clerk_id, d.kind, Object.keys(d.fields)]),
+        [[edited, 'different', ['name']]],
+      );
+      const text = polled.run(['sync', '--dry-run', '--user', edited]);
+      assert.match(text.stdout, /^ {2}name {2}"By Hand" -> ".+"$/m);
+      assert.match(text.stdout, /^different: 0 missing, 1 different, 0 extra; 1 user seen$/m);
+      assert.equal(text.stderr, '');
+      await polled.sim.faults({ api_404: 1 });
+      const doubted = polled.sync('--user', edited, '--dry-run');
+      assert.equal(doubted.json.differences[0].kind, 'different', 'asked for again');
+      const extra = polled.sync('--user', gone, '--dry-run');
+      assert.equal(extra.code, 1, extra.stderr);
+      assert.equal(extra.json.differences[0].kind, 'extra');
+      const nobody = polled.run(['sync', '--user', 'user_nobody', '--dry-run']);
+      assert.equal(nobody.code, 0, nobody.stderr);
+      assert.equal(nobody.stdout, 'equal: neither Clerk nor the table has this user\n');
+      assert.equal(await polled.rowsWritten(), written);
+      const [{ runs, absences }] = await polled.query(
+        `SELECT (SELECT count(*)::int FROM rollcall.sync_runs) AS runs,
+                (SELECT count(*)::int FROM rollcall.absences) AS absences`,
+      );
+      assert.deepEqual({ runs, absences }, { runs: 1, absences: 0 });
+    }));
+
+  test('--user counts requests as passes do, and says what the guard holds back', () =>
+    with_(12, async (polled) => {
+      polled.full();
+      const [{ clerk_id: one }, { clerk_id: two }, { clerk_id: three }] = await polled.table();
+      assert.equal(polled.sync('--user', one).json.requests, 1);
+      await polled.sim.faults({ api_429: 2, retry_after_seconds: 1 });
+      const repeated = polled.sync('--user', one);
+      assert.equal(repeated.json.requests, 3, repeated.stdout + repeated.stderr);
+      await polled.change('DELETE', `/users/${two}`);
+      await polled.change('DELETE', `/users/${three}`);
+      await polled.query(
+        `INSERT INTO rollcall.absences (clerk_id, first_seen_at, concluded_at)
+         SELECT 'user_gone_' || n, now(), now() FROM generate_series(1, 10) AS n`,
+      );
+      const held = polled.sync('--user', two);
+      assert.equal(held.code, 1, held.stderr);
+      assert.equal(held.json.status, 'completed');
+      assert.equal(held.json.held_deletes, 1);
+      assert.match(held.stderr, /the deletion is held back.*\n.*rollcall sync --full/);
+      const both = polled.full();
+      assert.equal(both.deleted, 2);
+      await polled.equal();
+    }));
+
   test('--user asks for one, and for who is not there twice', () =>
     with_(12, async (polled) => {
       polled.full();
@@ -213,6 +279,8 @@ describe('exit codes', () => {
       ['--approve-deletes', '0'],
       ['--approve-deletes', '1', '--discard-deletes', '1'],
       ['--history', '--full'],
+      ['--full', '--user', 'user_a', '--dry-run'],
+      ['--history', '--dry-run'],
       ['--user', ''],
       ['--limit', '3'],
     ]) {
