@@ -34,6 +34,10 @@ void Account::row(std::string_view subject, std::string_view detail) const {
     moment("row", "\x1b[32m", subject, detail);
 }
 
+void Account::pass(std::string_view mode, std::string_view detail) const {
+    moment("pass", "\x1b[33m", mode, detail);
+}
+
 void Account::moment(std::string_view what, std::string_view colour, std::string_view subject,
                      std::string_view detail) const {
     fmt::print("{}  {}{:<13}{} {:<32} {}\n", time_of_day(), colours_ ? colour : "", what,

@@ -76,8 +76,8 @@ void add_dev_command(CLI::App& app, const Globals& globals, int& exit_code) {
     auto* command = app.add_subcommand(
         "dev",
         "Everything on this machine: a private PostgreSQL, a simulated Clerk with a few users, and "
-        "the service. Says where to look; Ctrl-C leaves nothing running; a second start goes on "
-        "with the same data");
+        "the service. Says where to look, and each event, row and pass; Ctrl-C leaves nothing "
+        "running; a second start goes on with the same data");
     const auto arguments = std::make_shared<DevArguments>();
     command->add_option("--state", arguments->state_dir, "Folder of the data")
         ->capture_default_str();

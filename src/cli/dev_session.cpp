@@ -3,6 +3,7 @@
 #include "cli/commands.hpp"
 #include "cli/migrate.hpp"
 #include "cli/one_shot.hpp"
+#include "cli/run_text.hpp"
 #include "cli/service.hpp"
 #include "cli/signals.hpp"
 #include "directory/row_view.hpp"
@@ -17,6 +18,8 @@ namespace {
 
 // Rows that are looked up for the account at the same time; of a flood only the ids are told.
 constexpr int lookups_max = 32;
+// Between passes, unless somebody has set it: short, so that they are seen.
+constexpr std::chrono::seconds pass_interval{30};
 
 // Tells what happens, and notices the first row.
 class Watch {
@@ -31,7 +34,9 @@ public:
         return {.stored = [this](const jobs::NewJob& job,
                                  const jobs::Enqueued& stored) { tell_event(job, stored); },
                 .changed = [this](std::string_view, std::string_view clerk_id,
-                                  directory::Outcome outcome) { tell_row(clerk_id, outcome); }};
+                                  directory::Outcome outcome) { tell_row(clerk_id, outcome); },
+                .passed = [this](const sync::RunSummary& summary,
+                                 sync::RunTrigger /*trigger*/) { tell_pass(summary); }};
     }
 
     void on_first_row(std::function<void()> handler) { on_first_row_ = std::move(handler); }
@@ -61,6 +66,13 @@ private:
               show(std::string(clerk_id), std::string(to_string(outcome))));
     }
 
+    // Not each time the same.
+    void tell_pass(const sync::RunSummary& summary) {
+        const std::string text = brief_text(summary);
+        const std::string pass = std::string(to_string(summary.mode)) + text;
+        if (pass != std::exchange(last_pass_, pass)) account_.pass(to_string(summary.mode), text);
+    }
+
     Task<> show(std::string clerk_id, std::string what) {
         ++lookups_;
         const auto row = co_await rows_.find(pool_, clerk_id);
@@ -87,6 +99,7 @@ private:
     std::function<void()> on_first_row_;
     int lookups_ = 0;
     bool seen_first_ = false;
+    std::string last_pass_;
 };
 
 // A default port that somebody else has gives way to any free one; a port that was asked for does
@@ -120,6 +133,7 @@ void tell_where_to_look(const Account& account, const Service& service,
     const std::string admin_url = fmt::format("http://127.0.0.1:{}", service.admin_port());
     account.line("service", service_url + "/webhooks/clerk");
     account.line("Clerk", clerk.url() + "  (simulated; docs/simulator.md)");
+    account.line("polling", "finds what webhooks missed: docs/sync.md");
     account.line("metrics", admin_url + "/metrics");
     account.line("status",
                  fmt::format("curl -H 'Authorization: Bearer dev' {}/statusz", admin_url));
@@ -169,6 +183,9 @@ int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig 
     const std::string secret_key = sim.secret_key;
     sim.listen = with_free_port(sim.listen);
     config.clerk.url = "http://" + sim.listen;
+    if (settings.get("sync.interval").source == "default") {
+        config.sync.schedule.interval = pass_interval;
+    }
     if (config.alerts.sink.url.empty()) {
         config.alerts.sink.url = Secret(config.clerk.url + "/sim/alerts");
     }

@@ -39,10 +39,23 @@ class Dev {
   }
 }
 
+// Clerk's webhook is lost: the other door is polling.
+async function createUnheard(dev, email) {
+  const [, clerk] = await dev.said(/Clerk +(http:\/\/\S+)/);
+  const json = { 'content-type': 'application/json' };
+  await fetch(`${clerk}/sim/faults`, { method: 'PUT', headers: json, body: '{"drop":1}' });
+  const made = await fetch(`${clerk}/v1/users`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer sk_test_rollcall_dev', ...json },
+    body: JSON.stringify({ email_address: [email] }),
+  });
+  assert.equal(made.status, 200);
+}
+
 test('the first synced user is visible; a second start goes on with the same data', async () => {
   const state = mkdtempSync(path.join(os.tmpdir(), 'rollcall-dev-'));
   try {
-    const first = new Dev(state);
+    const first = new Dev(state, { ROLLCALL_SYNC_INTERVAL: '1s' });
     const [, id] = await first.said(
       /first synced user visible: (user_\w+) is public\.users id [0-9a-f-]{36}/,
     );
@@ -63,6 +76,9 @@ test('the first synced user is visible; a second start goes on with the same dat
     await first.said(
       new RegExp(`row +${user.id} +applied: ada@example.com \\| Ada Lovelace \\| user`),
     );
+    await first.said(/pass +full +\d users seen, \d changed/);
+    await createUnheard(first, 'unheard@example.com');
+    await first.said(/pass +incremental +\d users seen, 1 changed/);
     assert.equal(await first.stop(), 0, first.output);
 
     const second = new Dev(state);
