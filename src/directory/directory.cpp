@@ -143,6 +143,7 @@ Task<std::vector<std::string>> Directory::State::ids(pg::Pool& pool, const pg::S
                                                      const pg::Params& params) const {
     const pg::Rows rows = co_await pool.execute(statement, params);
     std::vector<std::string> out;
+    out.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
     co_return out;
 }
