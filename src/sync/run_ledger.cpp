@@ -149,6 +149,7 @@ Task<SyncState> RunLedger::state() {
         .last_completed_at = maybe_time(rows, 0, "completed_ms"),
         .failures_in_a_row = static_cast<int>(count("failures")),
         .interrupted = parse_run_mode(rows.text(0, rows.column("interrupted"))),
+        .outpaced = rows.boolean(0, rows.column("outpaced")),
         .held_deletes = count("held_users"),
         .held_run = count("held_run"),
         .held_by_id = count("held_by_id"),

@@ -41,9 +41,10 @@ struct SyncState {
     std::optional<SystemTime> last_completed_at;
     int failures_in_a_row = 0;           // runs since that did not complete
     std::optional<RunMode> interrupted;  // the last one was by a stop; which it was
-    std::int64_t held_deletes = 0;       // waiting for a person
-    std::int64_t held_run = 0;           // whose they are; 0: none wait
-    std::int64_t held_by_id = 0;         // of single users, held back within a day
+    bool outpaced = false;  // the last one was incremental, and its list was too long or too fast
+    std::int64_t held_deletes = 0;  // waiting for a person
+    std::int64_t held_run = 0;      // whose they are; 0: none wait
+    std::int64_t held_by_id = 0;    // of single users, held back within a day
 };
 
 // Where a complete pass begins, or that was cut short and may be gone on from.

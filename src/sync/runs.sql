@@ -40,6 +40,8 @@ SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms, s.watermark_ms,
     (SELECT count(*) FROM passes p, done d
      WHERE p.id > coalesce(d.id, 0) AND p.status IN ('incomplete', 'failed')) AS failures,
     coalesce((SELECT l.mode FROM last l WHERE l.failure = 'interrupted'), '') AS interrupted,
+    coalesce((SELECT l.mode = 'incremental' AND l.failure = 'inconsistent' FROM last l), false)
+        AS outpaced,
     coalesce(h.run, 0) AS held_run, h.users AS held_users,
     (SELECT count(*) FROM rollcall.absences a LEFT JOIN rollcall.ledger l USING (clerk_id)
      WHERE a.concluded_at IS NULL AND l.deleted_at IS NULL

@@ -26,7 +26,7 @@ NextRun next_run(const SyncState& state, const ScheduleConfig& config, double ch
     const bool first = !state.full_completed_at || !state.watermark_ms;
     // Well ahead: the clock was set back, and how long ago that was cannot be told.
     const bool full_due =
-        first || *state.full_completed_at > state.now + config.interval ||
+        first || state.outpaced || *state.full_completed_at > state.now + config.interval ||
         left(*state.full_completed_at, config.full_interval, state.now).count() == 0;
     NextRun out{.wait = milliseconds(0),
                 .mode = full_due ? RunMode::full : RunMode::incremental,

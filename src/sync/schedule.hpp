@@ -21,9 +21,9 @@ struct NextRun {
 };
 
 // `chance`, in [0, 1), spreads the waits by a tenth, so that several services do not ask in step.
-// A complete pass is due at first start, after its interval, and when the clock was set back to
-// before the last one; a run that did not complete is repeated after an interval, after two, and so
-// on up to eight.
+// A complete pass is due at first start, after its interval, when more had changed than an
+// incremental one can read, and when the clock was set back to before the last one; a run that did
+// not complete is repeated after an interval, after two, and so on up to eight.
 [[nodiscard]] NextRun next_run(const SyncState& state, const ScheduleConfig& config, double chance);
 // With what an instance begins that has just taken the duty: at once with the pass that a stop cut
 // short, here or elsewhere; without one as above.

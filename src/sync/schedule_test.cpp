@@ -70,6 +70,16 @@ TEST(Schedule, WhatFailedIsRepeatedMoreAndMoreSeldom) {
     EXPECT_EQ(next(state).mode, RunMode::full);
 }
 
+TEST(Schedule, WhenMoreHasChangedThanAnIncrementalOneCanReadACompleteOneFollows) {
+    SyncState state = settled();
+    state.last_started_at = noon;
+    state.failures_in_a_row = 1;
+    EXPECT_EQ(next(state).mode, RunMode::incremental);
+    state.outpaced = true;
+    EXPECT_EQ(next(state).mode, RunMode::full);
+    EXPECT_EQ(next(state).wait, 5min);
+}
+
 TEST(Schedule, WhoTakesTheDutyBeginsWithWhatAStopCutShort) {
     SyncState state = settled();
     const auto first = [&] { return first_run(state, {}, 0.5); };

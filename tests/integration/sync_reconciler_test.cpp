@@ -427,6 +427,19 @@ TEST_F(SyncReconciler, AFailedPassMovesNoWatermark) {
     EXPECT_EQ(run_state().watermark_ms, watermark);
 }
 
+TEST_F(SyncReconciler, AListThatAnIncrementalPassCannotReadWantsACompleteOne) {
+    prepare();
+    ASSERT_EQ(incremental().status, RunStatus::completed);
+    EXPECT_FALSE(run_state().outpaced);
+    const std::string newest = " WHERE id = (SELECT max(id) FROM rollcall.sync_runs)";
+    sql("UPDATE rollcall.sync_runs SET status = 'incomplete', failure = 'inconsistent'" + newest);
+    EXPECT_TRUE(run_state().outpaced);
+    sql("UPDATE rollcall.sync_runs SET failure = 'clerk_away'" + newest);
+    EXPECT_FALSE(run_state().outpaced);
+    sql("UPDATE rollcall.sync_runs SET mode = 'full', failure = 'inconsistent'" + newest);
+    EXPECT_FALSE(run_state().outpaced);
+}
+
 // Deletions move rows up while pages are read: nobody is skipped.
 TEST_F(SyncReconciler, AnIncrementalPassSkipsNobodyWhenRowsMove) {
     prepare(0);
