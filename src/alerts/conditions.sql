@@ -3,13 +3,14 @@
 -- big tables: they look at the newest rows through an index.
 
 -- name: sync_failing
--- The last $1 passes all failed.
+-- The last $1 passes all failed. One that a stop cut short says nothing.
 SELECT (extract(epoch FROM min(f.started_at)) * 1000)::bigint AS since_ms,
     jsonb_build_object('mode', (array_agg(f.mode ORDER BY f.id DESC))[1]) AS labels,
     format('The last %s passes did not complete. The newest: %s', count(*),
            coalesce((array_agg(f.error ORDER BY f.id DESC))[1], 'no reason known')) AS summary
 FROM (SELECT r.id, r.mode, r.status, r.started_at, r.error FROM rollcall.sync_runs r
       WHERE r.mode <> 'user' AND r.status <> 'running'
+        AND r.failure IS DISTINCT FROM 'interrupted'
       ORDER BY r.id DESC LIMIT $1::integer) AS f
 HAVING count(*) = $1::integer AND bool_and(f.status <> 'completed')
 

@@ -254,7 +254,7 @@ WITH told AS MATERIALIZED (
         CASE WHEN r.deleted_at IS NULL
              THEN hash_record_extended(ROW(r.email, r.name, r.role, r.banned, r.locked), 0)
         END AS content_hash
-    FROM (SELECT clerk_id, version, email, left(name, 1000) AS name, role, banned, locked,
+    FROM (SELECT clerk_id, version, email, name, role, banned, locked,
               clerk_created_at, deleted_at, asked_at, position
           FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[],
                       $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
@@ -336,7 +336,7 @@ ORDER BY c.position
 WITH told AS MATERIALIZED (
     SELECT r.*,
         hash_record_extended(ROW(r.email, r.name, r.role, r.banned, r.locked), 0) AS content_hash
-    FROM (SELECT clerk_id, version, email, left(name, 1000) AS name, role, banned, locked,
+    FROM (SELECT clerk_id, version, email, name, role, banned, locked,
               clerk_created_at, asked_at, user_id
           FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[],
                       $7::boolean[], $8::timestamptz[], $9::timestamptz[], $10::uuid[])

@@ -1,13 +1,34 @@
 #include "directory/read_arrays.hpp"
 
+#include "base/json.hpp"
+
+#include <algorithm>
 #include <string>
 #include <variant>
 
 namespace rollcall::directory {
 namespace {
 
-std::optional<std::string_view> view(const std::optional<std::string>& text) {
-    return text ? std::optional<std::string_view>(*text) : std::nullopt;
+// The limits of what a row takes, as directory.sql has them for jobs: applied and compared alike,
+// or what was cut would be a difference for ever.
+constexpr std::size_t name_characters_max = 1000;
+constexpr std::size_t email_bytes_max = 1000;
+
+std::optional<std::string_view> email_of(const Snapshot& snapshot) {
+    const auto& email = snapshot.email;
+    if (!email || email->empty() || email->size() > email_bytes_max) return std::nullopt;
+    return *email;
+}
+
+std::optional<std::string_view> name_of(const Snapshot& snapshot) {
+    if (!snapshot.name || snapshot.name->empty()) return std::nullopt;
+    const std::string_view name = *snapshot.name;
+    if (name.size() <= name_characters_max) return name;
+    std::size_t end = 0;
+    for (std::size_t i = 0; i < name_characters_max && end < name.size(); ++i) {
+        end += std::max<std::size_t>(utf8_length(name, end), 1);
+    }
+    return name.substr(0, end);
 }
 
 }  // namespace
@@ -32,8 +53,8 @@ void ReadArrays::add(const Read& read) {
     const auto* deletion = std::get_if<Deletion>(&read.state);
     clerk_ids_.emplace_back(read.clerk_id);
     versions_.push_back(snapshot ? std::optional(snapshot->version) : std::nullopt);
-    emails_.push_back(snapshot ? view(snapshot->email) : std::nullopt);
-    names_.push_back(snapshot ? view(snapshot->name) : std::nullopt);
+    emails_.push_back(snapshot ? email_of(*snapshot) : std::nullopt);
+    names_.push_back(snapshot ? name_of(*snapshot) : std::nullopt);
     roles_.push_back(snapshot ? std::optional<std::string_view>(snapshot->role) : std::nullopt);
     banned_.emplace_back(snapshot != nullptr && snapshot->banned);
     locked_.emplace_back(snapshot != nullptr && snapshot->locked);

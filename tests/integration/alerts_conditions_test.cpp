@@ -20,6 +20,8 @@ TEST_F(AlertConditionsTest, SyncFailingAfterSoManyInARow) {
     pass("incremental", "incomplete", 10);
     EXPECT_EQ(firing(), "");
     pass("user", "completed", 5);
+    pass("full", "incomplete", 4, "failure = 'interrupted'");
+    EXPECT_EQ(firing(), "");
     pass("incremental", "failed", 3, "error = 'Clerk is away'");
     pass("incremental", "running", 0, "finished_at = NULL");
     EXPECT_EQ(firing(), "SyncFailing");

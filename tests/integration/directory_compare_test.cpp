@@ -55,6 +55,27 @@ protected:
     }
 };
 
+// By the same limits whichever way it came, or what was cut would be a difference for ever.
+TEST_F(DirectoryCompare, WhatIsTooLongIsNoDifferenceOnceItIsCut) {
+    std::string name;
+    for (int i = 0; i < 1200; ++i) name += "\u00e9";  // two bytes each
+    std::string cut = name.substr(0, 2000);
+    const std::string email = std::string(1000, 'a') + "@example.com";
+    for (const bool newcomer : {false, true}) {
+        Read read = listed(newcomer ? "user_new" : "user_old", 10, 1000, email);
+        std::get<Snapshot>(read.state).name = name;
+        if (newcomer) {
+            ASSERT_TRUE(run(directory->add(pool, {&read, 1})));
+        } else {
+            apply({read});
+        }
+        EXPECT_EQ(sql("SELECT name FROM users WHERE clerk_id = '" + read.clerk_id + "'"), cut);
+        EXPECT_THAT(compare({read}).deviations, IsEmpty());
+    }
+    EXPECT_EQ(tell({.clerk_id = "user_old", .email = email, .name = name}), Outcome::unchanged);
+    EXPECT_EQ(sql("SELECT count(*) FROM users WHERE email IS NOT NULL"), "0");
+}
+
 TEST_F(DirectoryCompare, WhatIsAsToldReturnsNothing) {
     const std::vector<Read> page{listed("user_a", 10, 1000, "a@example.com"), listed("user_b", 20)};
     EXPECT_EQ(compare(page).deviations.size(), 2U);
