@@ -9,7 +9,9 @@ using testing::HasSubstr;
 
 class SyncAbsence : public SyncTest {
 protected:
+    // Asked in a later millisecond than what went before.
     jobs::Outcome refreshed(const std::string& id) {
+        later();
         jobs::Job job;
         job.subject = id;
         return run(refresh->handle(job));
