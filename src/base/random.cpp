@@ -1,5 +1,8 @@
 #include "base/random.hpp"
 
+#include <array>
+#include <bit>
+
 namespace rollcall {
 namespace {
 
@@ -22,21 +25,19 @@ std::int64_t Random::between(std::int64_t low, std::int64_t high) {
     return std::uniform_int_distribution<std::int64_t>(low, high)(engine_);
 }
 
-Uuid uuid_v7(std::int64_t unix_ms, Random& random) {
-    Uuid uuid{};
+Uuid uuid_v7(std::int64_t unix_ms, Uuid bits) {
     const auto time = static_cast<std::uint64_t>(unix_ms);
     for (unsigned i = 0; i < 6; ++i) {
-        uuid.bytes[i] = static_cast<std::uint8_t>(time >> (40U - 8U * i));
+        bits.bytes[i] = static_cast<std::uint8_t>(time >> (40U - 8U * i));
     }
-    const std::uint64_t high = random.next();
-    const std::uint64_t low = random.next();
-    uuid.bytes[6] = static_cast<std::uint8_t>(0x70U | (high & 0x0FU));
-    uuid.bytes[7] = static_cast<std::uint8_t>(high >> 8U);
-    for (unsigned i = 0; i < 8; ++i) {
-        uuid.bytes[8 + i] = static_cast<std::uint8_t>(low >> (8U * i));
-    }
-    uuid.bytes[8] = static_cast<std::uint8_t>(0x80U | (uuid.bytes[8] & 0x3FU));
-    return uuid;
+    bits.bytes[6] = static_cast<std::uint8_t>(0x70U | (bits.bytes[6] & 0x0FU));
+    bits.bytes[8] = static_cast<std::uint8_t>(0x80U | (bits.bytes[8] & 0x3FU));
+    return bits;
+}
+
+Uuid uuid_v7(std::int64_t unix_ms, Random& random) {
+    const std::array<std::uint64_t, 2> drawn{random.next(), random.next()};
+    return uuid_v7(unix_ms, std::bit_cast<Uuid>(drawn));
 }
 
 std::string to_string(const Uuid& uuid) {

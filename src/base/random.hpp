@@ -30,6 +30,8 @@ struct Uuid {
 // Version 7 (RFC 9562): milliseconds since 1970, then random bits, so that ids made one after the
 // other are near each other in an index.
 [[nodiscard]] Uuid uuid_v7(std::int64_t unix_ms, Random& random);
+// The same of `bits` that are random already, for an id that must be hard to guess.
+[[nodiscard]] Uuid uuid_v7(std::int64_t unix_ms, Uuid bits);
 [[nodiscard]] std::string to_string(const Uuid& uuid);
 
 }  // namespace rollcall

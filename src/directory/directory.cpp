@@ -81,17 +81,13 @@ std::vector<Directory::Text> list(const ApplySql& texts) {
     };
 }
 
-// Of version 7, as base/random.hpp makes them, but as hard to guess as gen_random_uuid's.
+// As hard to guess as gen_random_uuid's.
 std::vector<Uuid> new_ids(std::span<const Read> newcomers) {
     const std::string random = crypto::random_bytes(newcomers.size() * sizeof(Uuid));
     std::vector<Uuid> out(newcomers.size());
     std::memcpy(out.data(), random.data(), random.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
-        auto& bytes = out[i].bytes;
-        auto time = static_cast<std::uint64_t>(newcomers[i].asked_at.time_since_epoch().count());
-        for (int at = 5; at >= 0; --at, time >>= 8U) bytes[at] = static_cast<std::uint8_t>(time);
-        bytes[6] = static_cast<std::uint8_t>(0x70U | (bytes[6] & 0x0FU));
-        bytes[8] = static_cast<std::uint8_t>(0x80U | (bytes[8] & 0x3FU));
+        out[i] = uuid_v7(newcomers[i].asked_at.time_since_epoch().count(), out[i]);
     }
     return out;
 }
