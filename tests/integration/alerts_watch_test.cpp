@@ -126,7 +126,7 @@ TEST_F(AlertWatchTest, AnAddressThatFailsIsTriedAgainAndGivenUpAfterSoMany) {
     ASSERT_TRUE(
         wait_until([&] { return log.text().find("alert_not_delivered") != std::string::npos; }));
     EXPECT_EQ(bodies.size(), 3U);
-    EXPECT_EQ(notice("DeadLetters"), "");
+    EXPECT_TRUE(wait_until([&] { return notice("DeadLetters").empty(); }));
     EXPECT_THAT(log.text(), HasSubstr("status 503"));
     EXPECT_THAT(std::string(log.text()), Not(HasSubstr("secret-token")));
     status = 200;

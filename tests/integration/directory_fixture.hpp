@@ -138,9 +138,9 @@ protected:
                         "FROM public.users WHERE clerk_id = {}",
                         quote_literal(clerk_id)));
     }
-    std::string sql(const std::string& text) const { return db.sql(text); }
+    std::string sql(const std::string& text) const { return db.sql(text, io); }
 
-    asio::io_context io;
+    mutable asio::io_context io;
     MetricsRegistry metrics;
     DirectoryConfig config;
     test::Database db{test::Database::Content::migrated};

@@ -38,10 +38,10 @@ protected:
     [[nodiscard]] bool wait_until(const std::function<bool()>& condition) {
         return test::wait_until(io, condition);
     }
-    std::string sql(const std::string& text) const { return db.sql(text); }
+    std::string sql(const std::string& text) const { return db.sql(text, io); }
 
     Database& db = database();
-    asio::io_context io;
+    mutable asio::io_context io;
     MetricsRegistry registry;
     pg::Pool pool{io.get_executor(), "test", 8, db.config(), registry};
 };

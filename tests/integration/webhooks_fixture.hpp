@@ -173,7 +173,7 @@ private:
 
 class WebhooksTest : public testing::Test {
 protected:
-    std::string sql(const std::string& text) const { return db.sql(text); }
+    std::string sql(const std::string& text) const { return db.sql(text, io); }
     [[nodiscard]] std::string column(const std::string& svix_id,
                                      std::string_view expression) const {
         return sql(fmt::format("SELECT ({})::text FROM public.job_queue WHERE event_id = '{}'",
@@ -189,7 +189,7 @@ protected:
     }
 
     test::Database db{test::Database::Content::migrated};
-    asio::io_context io;
+    mutable asio::io_context io;
 };
 
 }  // namespace rollcall::webhooks

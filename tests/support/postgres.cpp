@@ -143,12 +143,19 @@ std::string with_database(const std::string& conninfo, std::string_view database
 
 }  // namespace
 
-std::string sql(const std::string& url, const std::string& text) {
+std::string sql(const std::string& url, const std::string& text,
+                std::chrono::milliseconds lock_timeout) {
     const std::unique_ptr<PGconn, Finish> connection(PQconnectdb(url.c_str()));
     if (PQstatus(connection.get()) != CONNECTION_OK) {
         throw std::runtime_error(PQerrorMessage(connection.get()));
     }
+    if (lock_timeout.count() > 0) {
+        const std::string limit = "SET lock_timeout = " + std::to_string(lock_timeout.count());
+        PQclear(PQexec(connection.get(), limit.c_str()));
+    }
     const std::unique_ptr<PGresult, Clear> result(PQexec(connection.get(), text.c_str()));
+    const char* const state = PQresultErrorField(result.get(), PG_DIAG_SQLSTATE);
+    if (state != nullptr && std::string_view(state) == "55P03") throw LockTimeout(text);
     const ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
         throw std::runtime_error(text + ": " + PQerrorMessage(connection.get()));
@@ -385,7 +392,20 @@ pg::DatabaseConfig Database::config() const {
 }
 
 std::string Database::sql(const std::string& text) const {
-    return test::sql(url(), text);
+    return test::sql(url(), text, deadline);
+}
+
+std::string Database::sql(const std::string& text, asio::io_context& loop) const {
+    using namespace std::chrono_literals;
+    const auto end = std::chrono::steady_clock::now() + deadline;
+    while (true) {
+        try {
+            return test::sql(url(), text, 20ms);
+        } catch (const LockTimeout&) {
+            if (std::chrono::steady_clock::now() >= end) throw;
+            (void)wait_until(loop, [] { return false; }, 20ms);
+        }
+    }
 }
 
 void Database::note_commits(const std::string& operation) const {

@@ -9,8 +9,10 @@
 #include "pg/pool.hpp"
 
 #include <sys/types.h>
+#include <chrono>
 #include <filesystem>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -88,6 +90,9 @@ public:
     // For setting up and looking after: SQL text on a connection of its own, blocking. The value
     // is the first column of the first row, "" for NULL or no row; an error is thrown.
     std::string sql(const std::string& text) const;
+    // The same where a transaction of this thread's own loop may hold the lock that `text` needs:
+    // runs the loop instead of waiting, which would be for ever, and tries again.
+    std::string sql(const std::string& text, asio::io_context& loop) const;
 
     // Makes the table "commits": the synchronous_commit that each later transaction which does
     // `operation` ("INSERT") to job_queue ends with.
@@ -98,7 +103,12 @@ private:
     std::string name_;
 };
 
-// The same on any connection string.
-std::string sql(const std::string& url, const std::string& text);
+// The same on any connection string. With a limit (0 ms: none), LockTimeout when it has waited so
+// long for a lock.
+struct LockTimeout : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+std::string sql(const std::string& url, const std::string& text,
+                std::chrono::milliseconds lock_timeout = {});
 
 }  // namespace rollcall::test
