@@ -6,9 +6,10 @@ endif()
 
 find_program(CCACHE ccache)
 if(CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  # Precompiled headers need the sloppiness. What an object holds does not depend on where the clone
-  # and its build folder are (-ffile-prefix-map below, cmake/pch.cmake), so all clones share.
-  set(sloppiness pch_defines,time_macros,include_file_mtime,include_file_ctime)
+  # Precompiled headers need the sloppiness; with more of it (include_file_mtime) an object of a
+  # header of before is kept under that header of now. What an object holds does not depend on where
+  # the clone and its build folder are (-ffile-prefix-map below, cmake/pch.cmake): all clones share.
+  set(sloppiness pch_defines,time_macros)
   set(CMAKE_CXX_COMPILER_LAUNCHER
       "${CMAKE_COMMAND};-E;env;CCACHE_SLOPPINESS=${sloppiness};CCACHE_NOHASHDIR=1;CCACHE_DEPEND=1"
       "CCACHE_BASEDIR=${CMAKE_SOURCE_DIR};${CCACHE}")

@@ -27,8 +27,9 @@ export function binary() {
   return found;
 }
 
-// Waits until `condition` returns something truthy, and returns that.
-export async function until(condition, what, limit = 15_000) {
+// Waits until `condition` returns something truthy, and returns that. The limit is for what never
+// comes, not for what is slow.
+export async function until(condition, what, limit = 60_000) {
   const end = Date.now() + limit;
   for (;;) {
     const value = await condition();
@@ -44,7 +45,7 @@ export async function runToEnd(...args) {
   let output = '';
   child.stdout.on('data', (chunk) => (output += chunk));
   child.stderr.on('data', (chunk) => (output += chunk));
-  const timer = setTimeout(() => child.kill('SIGKILL'), 15_000);
+  const timer = setTimeout(() => child.kill('SIGKILL'), 60_000);
   const [code] = await once(child, 'close');
   clearTimeout(timer);
   return { code, output };

@@ -49,7 +49,7 @@ suite_e2e() {
         ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
         (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || return 1
     fi
-    ROLLCALL_BINARY=$root/build/release/rollcall node --test \
+    ROLLCALL_BINARY=$root/build/release/rollcall node --test --test-timeout=1200000 \
         --test-reporter=spec --test-reporter-destination=stdout \
         --test-reporter=tap --test-reporter-destination="$report" "${tests[@]}" || true
     python3 tools/dev/lib/results.py tap "$report" >&3
