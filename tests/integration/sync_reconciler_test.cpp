@@ -1,42 +1,13 @@
 // What a run must never do, whatever Clerk answers; going on after a stop; one run at a time; held
 // deletions.
-#include "polling_fixture.hpp"
+#include "reconciler_fixture.hpp"
 
 namespace rollcall::sync {
 namespace {
 
 using testing::HasSubstr;
 
-class SyncReconciler : public PollingTest {
-protected:
-    // A filled table, and nothing of Clerk's lists to be believed from now on.
-    void prepare(int count = 200) {
-        fill(count);
-        ASSERT_EQ(full().status, RunStatus::completed);
-        before_ = table();
-    }
-    // A run that did not complete deleted nobody and moved no watermark.
-    void expect_harmless(const RunSummary& run, RunStatus status, RunFailure failure) {
-        EXPECT_EQ(run.status, status) << run.error.value_or("");
-        EXPECT_EQ(run.failure, failure) << run.error.value_or("");
-        EXPECT_EQ(run.deleted + run.held_deletes, 0);
-        EXPECT_EQ(table(), before_);
-        EXPECT_EQ(last_run("status, error IS NOT NULL"),
-                  fmt::format("{} t", to_string(run.status)));
-        EXPECT_EQ(sql("SELECT count(*) FROM rollcall.sync_absences"), "0");
-        const SyncState state = run_state();
-        EXPECT_EQ(state.failures_in_a_row, 1);
-    }
-    SyncState run_state() { return run(reconciler->runs().state()); }
-
-    static Task<> try_run(Reconciler& one, std::vector<std::string>& refused) {
-        const auto answer = co_await one.run({.mode = RunMode::full});
-        if (!answer) refused.push_back(answer.error().message);
-    }
-    Task<> apply_due() { co_await directory->apply_due(pool, {.priority = 1}); }
-
-    std::string before_;
-};
+using SyncReconciler = ReconcilerTest;
 
 TEST_F(SyncReconciler, AnEmptyListDeletesNobody) {
     prepare();
@@ -392,88 +363,6 @@ TEST_F(SyncReconciler, HeldDeletionsCanBeDiscarded) {
     EXPECT_EQ(table(), before_);
     clerk.users = users;
     EXPECT_EQ(full().held_deletes, 0);
-}
-
-TEST_F(SyncReconciler, AnIncrementalPassReadsWhatChanged) {
-    fill(300);
-    EXPECT_EQ(incremental().mode, RunMode::full);  // there is nothing to start from
-    settings.overlap = std::chrono::milliseconds(10);
-    start();
-    clerk.rename("user_00100", "Anne");
-    clerk.add("user_new", 1'700'000'000'000);
-    const RunSummary run_summary = incremental();
-    EXPECT_EQ(run_summary.mode, RunMode::incremental);
-    EXPECT_EQ(run_summary.status, RunStatus::completed) << run_summary.error.value_or("");
-    EXPECT_EQ(run_summary.updated, 1);
-    EXPECT_EQ(run_summary.created, 1);
-    EXPECT_EQ(run_summary.pages, 1);
-    EXPECT_EQ(table(), truth());
-    EXPECT_EQ(run_state().watermark_ms, clerk.clock_ms);
-}
-
-TEST_F(SyncReconciler, AnIncrementalPassNeverDeletes) {
-    prepare();
-    clerk.users.erase("user_00001");
-    EXPECT_EQ(incremental().deleted, 0);
-    EXPECT_EQ(table(), before_);
-}
-
-TEST_F(SyncReconciler, AFailedPassMovesNoWatermark) {
-    prepare();
-    const auto watermark = run_state().watermark_ms;
-    clerk.rename("user_00001", "Anne");
-    clerk.on_list = [](const auto&, auto&) { return Error{ErrorCode::unavailable, "no answer"}; };
-    EXPECT_EQ(incremental().status, RunStatus::failed);
-    EXPECT_EQ(run_state().watermark_ms, watermark);
-}
-
-TEST_F(SyncReconciler, AListThatAnIncrementalPassCannotReadWantsACompleteOne) {
-    prepare();
-    ASSERT_EQ(incremental().status, RunStatus::completed);
-    EXPECT_FALSE(run_state().outpaced);
-    const std::string newest = " WHERE id = (SELECT max(id) FROM rollcall.sync_runs)";
-    sql("UPDATE rollcall.sync_runs SET status = 'incomplete', failure = 'inconsistent'" + newest);
-    EXPECT_TRUE(run_state().outpaced);
-    sql("UPDATE rollcall.sync_runs SET failure = 'clerk_away'" + newest);
-    EXPECT_FALSE(run_state().outpaced);
-    sql("UPDATE rollcall.sync_runs SET mode = 'full', failure = 'inconsistent'" + newest);
-    EXPECT_FALSE(run_state().outpaced);
-}
-
-// Deletions move rows up while pages are read: nobody is skipped.
-TEST_F(SyncReconciler, AnIncrementalPassSkipsNobodyWhenRowsMove) {
-    prepare(0);
-    fill(400);
-    ASSERT_EQ(full().status, RunStatus::completed);
-    settings.overlap = std::chrono::milliseconds(0);
-    start();
-    for (std::uint64_t seed = 1; seed <= 6; ++seed) {
-        SCOPED_TRACE(fmt::format("seed {}", seed));
-        Random random(seed);
-        for (int i = 0; i < 220; ++i) {
-            const auto user =
-                std::next(clerk.users.begin(), random.between(0, std::ssize(clerk.users) - 1));
-            clerk.rename(user->first, fmt::format("Name {} {}", seed, i));
-        }
-        int deletions = 0;
-        clerk.before_list = [&](const clerk::UserQuery&) {
-            for (int i = 0; i < 3 && ++deletions < 30; ++i) {
-                clerk.users.erase(
-                    std::next(clerk.users.begin(), random.between(0, std::ssize(clerk.users) - 1)));
-            }
-        };
-        EXPECT_EQ(incremental().status, RunStatus::completed);
-        clerk.before_list = nullptr;
-        for (const auto& [id, user] : clerk.users) {
-            ASSERT_EQ(sql(fmt::format("SELECT name FROM users WHERE clerk_id = '{}'", id)),
-                      *user.name)
-                << id;
-        }
-        for (int i = 0; std::ssize(clerk.users) < 400; ++i) {
-            clerk.add(fmt::format("user_{}x{}", seed, i), 1'650'000'000'000 + i);
-        }
-        incremental();
-    }
 }
 
 TEST_F(SyncReconciler, EventsAndAPassRaceOnTheSameUsers) {
