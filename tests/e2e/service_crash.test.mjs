@@ -62,7 +62,6 @@ class Sender {
         return this.acknowledged.size === this.waiting.length;
       },
       'everything acknowledged',
-      30_000,
     );
   }
 }

@@ -37,6 +37,22 @@ TEST_F(PgTransaction, CommitsWhatItDid) {
     EXPECT_EQ(rows(), "2");
 }
 
+// Of the tests' own: a statement beside the loop must not wait for a lock that only the loop frees.
+TEST_F(PgTransaction, AStatementBesideTheLoopLetsItEndWhatHoldsTheLock) {
+    db.sql("INSERT INTO t VALUES (1)");
+    bool holds = false;
+    const auto hold = [&]() -> Task<> {
+        Transaction tx = co_await pool.begin();
+        co_await tx.execute({"hold", "UPDATE t SET id = 2"});
+        holds = true;
+        co_await sleep(std::chrono::milliseconds(100));
+        co_await tx.commit();
+    };
+    spawn(io.get_executor(), "hold", hold());
+    ASSERT_TRUE(until([&] { return holds; }));
+    EXPECT_EQ(db.sql("UPDATE t SET id = id + 10 RETURNING id", io), "12");
+}
+
 TEST_F(PgTransaction, AnEmptyOneSendsNothing) {
     const auto use = [&]() -> Task<> {
         Transaction tx = co_await pool.begin();
