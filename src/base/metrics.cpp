@@ -36,14 +36,14 @@ std::optional<double> stat_field(const std::string& stat, int number) {
     return std::strtod(word.c_str(), nullptr);
 }
 
-std::optional<double> boot_time() {
-    std::ifstream file("/proc/stat");
-    std::string word;
-    double value = 0;
-    while (file >> word) {
-        if (word == "btime" && file >> value) return value;
-    }
-    return std::nullopt;
+// From the clocks: /proc/stat is not there for a service that sees only processes (ProcSubset=pid).
+double boot_time() {
+    timespec now{};
+    timespec since_boot{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    clock_gettime(CLOCK_BOOTTIME, &since_boot);
+    return static_cast<double>(now.tv_sec - since_boot.tv_sec) +
+           static_cast<double>(now.tv_nsec - since_boot.tv_nsec) / 1e9;
 }
 
 std::optional<double> open_descriptors() {
@@ -68,10 +68,10 @@ void append_process(std::string& out) {
         append(out, "process_cpu_seconds_total", "counter",
                "User and system CPU time spent in seconds.", (*user + *system) / ticks);
     }
-    static const std::optional<double> booted = boot_time();
-    if (const auto started = stat_field(stat, 22); started && booted) {
+    static const double booted = boot_time();  // once: the start must not move with the clock
+    if (const auto started = stat_field(stat, 22)) {
         append(out, "process_start_time_seconds", "gauge",
-               "Start time of the process since 1970 in seconds.", *booted + *started / ticks);
+               "Start time of the process since 1970 in seconds.", booted + *started / ticks);
     }
     if (const auto size = stat_field(stat, 23)) {
         append(out, "process_virtual_memory_bytes", "gauge", "Virtual memory size in bytes.",

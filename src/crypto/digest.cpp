@@ -7,6 +7,7 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include <openssl/rand.h>
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -36,6 +37,21 @@ Sha256 sha256(std::string_view bytes) {
                size == digest.size(),
            "SHA-256 is there");
     return digest;
+}
+
+Uuid uuid_v5(const Uuid& name_space, std::string_view name) {
+    static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+    std::string bytes(std::begin(name_space.bytes), std::end(name_space.bytes));
+    bytes += name;
+    std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
+    unsigned size = 0;
+    ensure(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, algorithm, nullptr) == 1,
+           "SHA-1 is there");
+    Uuid uuid{};
+    std::copy_n(digest.begin(), std::size(uuid.bytes), std::begin(uuid.bytes));
+    uuid.bytes[6] = static_cast<std::uint8_t>(0x50U | (uuid.bytes[6] & 0x0FU));
+    uuid.bytes[8] = static_cast<std::uint8_t>(0x80U | (uuid.bytes[8] & 0x3FU));
+    return uuid;
 }
 
 HmacKey::HmacKey(std::string_view key) {

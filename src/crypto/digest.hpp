@@ -1,6 +1,8 @@
 // Hashes, MACs, comparison without timing and key-grade random bytes; OpenSSL underneath.
 #pragma once
 
+#include "base/random.hpp"
+
 #include <array>
 #include <cstdint>
 #include <string>
@@ -13,6 +15,10 @@ namespace rollcall::crypto {
 using Sha256 = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Sha256 sha256(std::string_view bytes);
+
+// Version 5 (RFC 9562): the id that `name` has in `name_space`, the same everywhere and for ever.
+// Not for secrets: SHA-1.
+[[nodiscard]] Uuid uuid_v5(const Uuid& name_space, std::string_view name);
 
 // HMAC-SHA256 over the concatenation of up to three pieces, so that the caller need not join them.
 class HmacKey {

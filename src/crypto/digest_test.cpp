@@ -20,6 +20,21 @@ TEST(Sha256Digest, VectorsOfFips180) {
               "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
+// 6ba7b81X-9dad-11d1-80b4-00c04fd430c8: the namespaces of RFC 9562.
+Uuid name_space(std::uint8_t number) {
+    return {{0x6b, 0xa7, 0xb8, number, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4,
+             0x30, 0xc8}};
+}
+
+TEST(UuidV5, VectorsOfRfc9562AndPostgresql) {
+    EXPECT_EQ(to_string(uuid_v5(name_space(0x10), "www.example.com")),
+              "2ed6657d-e927-568b-95e1-2665a8aea6a2");
+    // As PostgreSQL's uuid_generate_v5(uuid_ns_url(), …) has it.
+    EXPECT_EQ(to_string(uuid_v5(name_space(0x11), "http://www.postgresql.org/")),
+              "e207a177-ec16-51fd-a671-d3f47918ed2e");
+    EXPECT_NE(uuid_v5(name_space(0x10), ""), uuid_v5(name_space(0x11), ""));
+}
+
 TEST(HmacKey, VectorsOfRfc4231) {
     EXPECT_EQ(hex(HmacKey(std::string(20, '\x0b')).sign("Hi There")),
               "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
