@@ -1,11 +1,13 @@
 # Script: INPUTS (.sql with `-- name: x` sections, separated by |) ->
-# OUTPUT (header of pg::Statement constants).
+# OUTPUT (header of pg::Statement constants). A line `-- as other: this => that` stands for the text
+# of the section `other` above it, with `that` wherever it says `this`.
 set(body "")
 set(name "")
 set(section "")
 macro(finish)
   if(name)
     string(STRIP "${section}" section)
+    set(section_${name} "${section}")
     string(APPEND body "inline constexpr pg::Statement ${name}{\"${FOLDER}_${name}\", "
            "R\"rollcall(\n${section}\n)rollcall\"};\n\n")
   endif()
@@ -21,6 +23,12 @@ foreach(input IN LISTS inputs)
       finish()
       set(name "${next}")
       set(section "")
+    elseif(line MATCHES "^-- as ([a-z_0-9]+): (.+) => (.+)$")
+      string(REPLACE "${CMAKE_MATCH_2}" "${CMAKE_MATCH_3}" other "${section_${CMAKE_MATCH_1}}")
+      if(other STREQUAL "${section_${CMAKE_MATCH_1}}")
+        message(FATAL_ERROR "${input}: ${name}: ${CMAKE_MATCH_1} has nothing to replace")
+      endif()
+      string(APPEND section "${other}\n")
     elseif(name)
       string(APPEND section "${line}\n")
     endif()

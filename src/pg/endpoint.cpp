@@ -84,6 +84,13 @@ std::vector<Address> list_hosts(const Options& options) {
     return hosts;
 }
 
+// Made of a password with an unescaped `/` or `@`: libpq would take it, and quote it when it does
+// not lead anywhere.
+bool part_of_a_password(const Address& address) {
+    return address.host.find('@', 1) != std::string::npos ||
+           !std::ranges::all_of(address.port, [](char c) { return c >= '0' && c <= '9'; });
+}
+
 bool needs_resolver(const Address& address) {
     const std::string& host = address.host;
     if (!address.hostaddr.empty() || host.empty() || host.front() == '/' || host.front() == '@') {
@@ -145,11 +152,11 @@ Result<Endpoint> Endpoint::parse(const DatabaseConfig& config) {
     char* reason = nullptr;
     const Info info(PQconninfoParse(std::string(config.url.reveal()).c_str(), &reason));
     PQfreemem(reason);
-    if (!info) {
-        return fail(ErrorCode::bad_configuration,
-                    "the database URL is neither a postgresql:// URI nor libpq's keyword=value "
-                    "form; percent-encode special characters of the password");
-    }
+    const auto malformed =
+        fail(ErrorCode::bad_configuration,
+             "the database URL is neither a postgresql:// URI nor libpq's keyword=value form; "
+             "percent-encode special characters of the password");
+    if (!info) return malformed;
     Endpoint endpoint;
     endpoint.given_ = collect(info);
     const Options all = effective(endpoint.given_);
@@ -168,6 +175,7 @@ Result<Endpoint> Endpoint::parse(const DatabaseConfig& config) {
     unless_set("tcp_user_timeout", "20000");
 
     endpoint.hosts_ = list_hosts(all);
+    if (std::ranges::any_of(endpoint.hosts_, part_of_a_password)) return malformed;
     return endpoint;
 }
 

@@ -32,6 +32,7 @@ TEST(Endpoint, ListsTheHosts) {
     EXPECT_THAT(parse("postgresql://[::1]:9/x").hosts(), ElementsAre(Address{"::1", "", "9"}));
     EXPECT_THAT(parse("dbname=x").hosts(), IsEmpty());
     EXPECT_THAT(parse("host=one,two port=1,2,3").hosts(), IsEmpty());
+    EXPECT_THAT(parse("host=@abstract").hosts(), ElementsAre(Address{"@abstract", "", "5432"}));
 }
 
 TEST(Endpoint, PassesOnWhatItDoesNotKnow) {
@@ -76,8 +77,9 @@ TEST(Endpoint, UnixSocketsHaveNoAddress) {
 
 TEST(Endpoint, AMalformedUrlIsNotQuoted) {
     DatabaseConfig config;
-    for (const char* url : {"postgresql://u:hunter2@[/x", "host=a hunter2", "hunter2",
-                            "postgresql://h/x?hunter2=1", "host='hunter2"}) {
+    for (const char* url :
+         {"postgresql://u:hunter2@[/x", "host=a hunter2", "hunter2", "postgresql://h/x?hunter2=1",
+          "host='hunter2", "postgresql://u:hunter2/@h/x", "postgresql://u:a@hunter2@h/x"}) {
         config.url = Secret(url);
         const auto endpoint = Endpoint::parse(config);
         ASSERT_FALSE(endpoint.has_value()) << url;

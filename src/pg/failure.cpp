@@ -3,12 +3,15 @@
 #include "base/result.hpp"
 
 #include <libpq-fe.h>
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <utility>
 
 namespace rollcall::pg {
 namespace {
+
+constexpr std::string_view raise_exception = "P0001";
 
 std::string_view field(const pg_result* result, int code) {
     const char* value = PQresultErrorField(result, code);
@@ -40,17 +43,42 @@ std::string_view data_exception(std::string_view sqlstate) {
     return "data exception";
 }
 
-// RAISE in an application's trigger may say anything about anybody; our own functions do not.
+bool is_ours(std::string_view line) {
+    return line.contains("rollcall.") || line.contains("inline_code_block");
+}
+
+// RAISE in an application's trigger may say anything about anybody, with any SQLSTATE; our own
+// functions do not. The names of the server's functions are the same in every language.
 bool raised_by_others(const pg_result* result, std::string_view sqlstate) {
-    if (!sqlstate.starts_with("P0")) return false;
+    const std::string_view function = field(result, PG_DIAG_SOURCE_FUNCTION);
+    if (!sqlstate.starts_with("P0") && function != "exec_stmt_raise") return false;
     const std::string_view context = field(result, PG_DIAG_CONTEXT);
-    const std::string_view innermost = context.substr(0, context.find('\n'));
-    return !innermost.contains("rollcall.") && !innermost.contains("inline_code_block");
+    return !is_ours(context.substr(0, context.find('\n')));
+}
+
+// A statement that an application's trigger puts together quotes what it is made of, where it does
+// not work ("column "ada@example.com" does not exist"). Broken constraints name only themselves.
+bool failed_in_others(const pg_result* result, std::string_view sqlstate) {
+    if (sqlstate.starts_with("23")) return false;
+    std::string_view context = field(result, PG_DIAG_CONTEXT);
+    while (!context.empty()) {
+        const std::string_view line = context.substr(0, context.find('\n'));
+        if (line.starts_with("PL/") && !is_ours(line)) return true;
+        context.remove_prefix(std::min(line.size() + 1, context.size()));
+    }
+    return false;
+}
+
+// A row that row-level security or a view's CHECK OPTION does not let in.
+bool against_a_policy(const pg_result* result) {
+    return field(result, PG_DIAG_SOURCE_FUNCTION) == "ExecWithCheckOptions";
 }
 
 std::string_view speakable(const pg_result* result, std::string_view sqlstate) {
     if (sqlstate.starts_with("22")) return data_exception(sqlstate);
-    if (raised_by_others(result, sqlstate)) return "refused by a trigger or function";
+    if (raised_by_others(result, sqlstate) || failed_in_others(result, sqlstate)) {
+        return "refused by a trigger or function";
+    }
     return field(result, PG_DIAG_MESSAGE_PRIMARY);
 }
 
@@ -83,16 +111,21 @@ Failure refusal(const pg_result* result, std::string_view statement) {
                            flatten(PQresultErrorMessage(result)));
     }
     const bool fatal = severity == "FATAL" || severity == "PANIC";
+    // The server is there all the same: of such a code only the message tells.
+    const bool raised = raised_by_others(result, sqlstate);
+    const bool pretended = raised && means_away(sqlstate, fatal);
 
     Failure failure;
-    failure.kind =
-        means_away(sqlstate, fatal) ? Failure::Kind::unavailable : Failure::Kind::refused;
+    failure.kind = means_away(sqlstate, fatal) && !pretended ? Failure::Kind::unavailable
+                                                             : Failure::Kind::refused;
     failure.message = std::string(statement);
     failure.message.append(": ").append(speakable(result, sqlstate));
     failure.message.append(" [").append(sqlstate).append("]");
-    failure.sqlstate = sqlstate;
+    failure.sqlstate = pretended ? raise_exception : sqlstate;
     failure.constraint = field(result, PG_DIAG_CONSTRAINT_NAME);
-    failure.connection_spent = means_reconnect(sqlstate, fatal);
+    failure.by_application =
+        raised || failed_in_others(result, sqlstate) || against_a_policy(result);
+    failure.connection_spent = means_reconnect(sqlstate, fatal) && !pretended;
     failure.plan_stale = means_stale_plan(result, sqlstate);
     const std::string_view position = field(result, PG_DIAG_STATEMENT_POSITION);
     std::from_chars(position.data(), position.data() + position.size(), failure.position);
@@ -107,7 +140,7 @@ Failure unavailable(std::string message, std::string_view sqlstate) {
 }
 
 SqlError to_sql_error(const Failure& failure) {
-    return {failure.message, failure.sqlstate, failure.constraint};
+    return {failure.message, failure.sqlstate, failure.constraint, failure.by_application};
 }
 
 void raise(const Failure& failure) {
@@ -129,7 +162,7 @@ std::string flatten(std::string_view libpq_message) {
 }
 
 void rethrow(const SqlError& error) {
-    throw error;
+    throw SqlError(error);
 }
 
 }  // namespace rollcall::pg

@@ -27,6 +27,7 @@ struct Failure {
     std::string message{};
     std::string sqlstate{};
     std::string constraint{};
+    bool by_application = false;    // its trigger, function or policy refused
     bool connection_spent = false;  // open another one
     // The prepared statement is gone from the server or outdated. Nothing of the pipeline happened.
     bool plan_stale = false;

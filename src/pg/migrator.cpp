@@ -25,11 +25,15 @@ CREATE SCHEMA IF NOT EXISTS rollcall;
 CREATE TABLE IF NOT EXISTS rollcall.schema_steps (
     name text PRIMARY KEY,
     checksum text NOT NULL,
-    applied_at timestamptz NOT NULL DEFAULT clock_timestamp()
+    applied_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    compatible boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE rollcall.schema_steps IS
     'The schema steps of rollcall that were applied here; checksum is the SHA-256 of the text.';
 )";
+
+// How a step's text begins that builds which do not know it may go on beside.
+constexpr std::string_view compatible_mark = "-- compatible:";
 
 std::string_view step_name(const EmbeddedFile& file) {
     return file.name.substr(0, file.name.rfind(".sql"));
@@ -39,6 +43,7 @@ struct Applied {
     std::string name;
     std::string checksum;
     std::string at;
+    bool compatible = false;
 };
 
 Task<std::vector<Applied>> read_applied(Pool& pool) {
@@ -49,7 +54,8 @@ Task<std::vector<Applied>> read_applied(Pool& pool) {
     for (int row = 0; row < rows.size(); ++row) {
         steps.push_back({.name = std::string(rows.text(row, 0)),
                          .checksum = std::string(rows.text(row, 1)),
-                         .at = std::string(rows.text(row, 2))});
+                         .at = std::string(rows.text(row, 2)),
+                         .compatible = rows.boolean(row, 3)});
     }
     co_return steps;
 }
@@ -89,6 +95,7 @@ Task<Result<std::vector<MigrationStep>>> compare(Pool& pool, std::span<const Emb
         steps.push_back(std::move(step));
     }
     for (const Applied& step : applied) {
+        if (step.compatible) continue;
         if (std::ranges::find(steps, step.name, &MigrationStep::name) == steps.end()) {
             co_return fail(ErrorCode::conflict,
                            "the database has schema step " + step.name +
@@ -135,6 +142,7 @@ Task<std::expected<Result<Applying>, SqlError>> apply_step(Pool& pool, const Emb
     Params record;
     record.text(name).text(sum.text(0, 0));
     co_await tx.execute(sql::record_step, record);
+    if (file.text.starts_with(compatible_mark)) co_await tx.execute(sql::mark_compatible, of_step);
     const auto committed = co_await tx.try_commit();
     if (!committed) co_return std::unexpected(committed.error());
     co_return Applying::done;

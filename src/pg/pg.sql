@@ -4,9 +4,10 @@
 -- name: steps_table_exists
 SELECT to_regclass('rollcall.schema_steps') IS NOT NULL
 
--- name: applied_steps
-SELECT name, checksum, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-FROM rollcall.schema_steps
+-- name: applied_steps       -- databases from before 0013 have no column "compatible"
+SELECT name, checksum, to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+       coalesce((to_jsonb(s) ->> 'compatible')::boolean, false)
+FROM rollcall.schema_steps s
 ORDER BY name
 
 -- name: checksums
@@ -25,6 +26,9 @@ SELECT checksum FROM rollcall.schema_steps WHERE name = $1
 
 -- name: record_step
 INSERT INTO rollcall.schema_steps (name, checksum) VALUES ($1, $2)
+
+-- name: mark_compatible
+UPDATE rollcall.schema_steps SET compatible = true WHERE name = $1
 
 -- name: notify
 SELECT pg_notify($1, $2)
