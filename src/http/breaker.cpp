@@ -27,8 +27,15 @@ Breaker::Admission Breaker::admit(SteadyTime now) {
         until_ = now + config_.probe_max;
         return {.admitted = true, .pass = {era_}};
     }
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until_ - now);
-    return {.wait = state_ == State::open ? left : std::min(left, probe_interval)};
+    return {.wait = wait(now)};
+}
+
+std::chrono::milliseconds Breaker::wait(SteadyTime now) const {
+    using std::chrono::milliseconds;
+    if (state_ == State::closed || now >= until_) return milliseconds::zero();
+    const auto left = std::chrono::ceil<milliseconds>(until_ - now);
+    if (state_ == State::open) return left;
+    return probing_ ? std::min(left, probe_interval) : milliseconds::zero();
 }
 
 void Breaker::succeeded(Pass pass) {

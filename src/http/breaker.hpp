@@ -48,6 +48,9 @@ public:
     void failed(Pass pass, SteadyTime now);
     void abandoned(Pass pass);  // cancelled: nothing is known of the upstream
 
+    // How long until admit() would let a call through; 0: now.
+    [[nodiscard]] std::chrono::milliseconds wait(SteadyTime now) const;
+
     [[nodiscard]] State state() const { return state_; }
     // How often `state` was entered.
     [[nodiscard]] std::uint64_t entered(State state) const {

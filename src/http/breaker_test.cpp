@@ -43,6 +43,19 @@ TEST_F(BreakerTest, FailuresInARowOpenIt) {
     EXPECT_EQ(refused_for(), milliseconds(1));
 }
 
+TEST_F(BreakerTest, SaysHowLongToWaitWithoutLettingAnythingThrough) {
+    EXPECT_EQ(breaker_.wait(now_), milliseconds(0));
+    fail(3);
+    EXPECT_EQ(breaker_.wait(now_), milliseconds(1000));
+    now_ += milliseconds(1000);
+    EXPECT_EQ(breaker_.wait(now_), milliseconds(0));
+    EXPECT_EQ(breaker_.state(), State::open);
+    const auto probe = pass();
+    EXPECT_GT(breaker_.wait(now_), milliseconds(0));
+    breaker_.abandoned(probe);
+    EXPECT_EQ(breaker_.wait(now_), milliseconds(0));
+}
+
 TEST_F(BreakerTest, ASuccessBetweenThemKeepsItClosed) {
     fail(2);
     breaker_.succeeded(pass());

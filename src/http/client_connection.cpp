@@ -15,6 +15,7 @@
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
 #include <charconv>
+#include <ctime>
 #include <vector>
 
 namespace rollcall::http {
@@ -247,6 +248,17 @@ Task<std::unique_ptr<ClientConnection>> ClientConnection::open(const UpstreamUrl
         co_await shake_hands(*native->encrypted, url);
     }
     co_return std::unique_ptr<ClientConnection>(new ClientConnection(std::move(native)));
+}
+
+std::optional<SystemTime> ClientConnection::certificate_end() const {
+    if (!native_->encrypted) return std::nullopt;
+    const std::unique_ptr<X509, decltype(&X509_free)> shown(
+        SSL_get1_peer_certificate(native_->encrypted->native_handle()), &X509_free);
+    std::tm end{};
+    if (shown == nullptr || ASN1_TIME_to_tm(X509_get0_notAfter(shown.get()), &end) != 1) {
+        return std::nullopt;
+    }
+    return SystemTime(std::chrono::seconds(timegm(&end)));
 }
 
 bool ClientConnection::usable() {

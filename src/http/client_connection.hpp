@@ -1,6 +1,7 @@
 // One connection of the client, plain or TLS, and one exchange on it. Inside http/ only.
 #pragma once
 
+#include "base/clock.hpp"
 #include "http/client.hpp"
 #include "http/upstream_url.hpp"
 
@@ -62,6 +63,9 @@ public:
     ~ClientConnection();
     ClientConnection(const ClientConnection&) = delete;
     ClientConnection& operator=(const ClientConnection&) = delete;
+
+    // When the certificate of the peer ends; nothing without TLS.
+    [[nodiscard]] std::optional<SystemTime> certificate_end() const;
 
     // False when the peer closed it or said something unasked.
     [[nodiscard]] bool usable();

@@ -170,6 +170,7 @@ TEST_F(ClientTlsTest, ChecksAddressesToo) {
     EXPECT_THAT(get("localhost"), HasSubstr(": tls: "));
 }
 
+// fault 43
 TEST_F(ClientTlsTest, RefusesAnotherHostsCertificate) {
     serve(make_identity("localhost", "DNS:other.example", &authority_));
     EXPECT_THAT(get("localhost"), HasSubstr(": tls: hostname mismatch"));

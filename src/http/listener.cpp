@@ -61,6 +61,16 @@ Result<asio::ip::tcp::endpoint> parse_listen(const std::string& listen) {
 
 }  // namespace
 
+std::string address_of(const Socket& socket) {
+    error_code error;
+    const auto address = socket.remote_endpoint(error).address();
+    if (error) return "";
+    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+    }
+    return address.to_string();
+}
+
 Listener::Listener(Executor executor, ServerConfig server_config, const Router& routes,
                    std::shared_ptr<ServerMetrics> families)
     : config(std::move(server_config)),
@@ -68,6 +78,7 @@ Listener::Listener(Executor executor, ServerConfig server_config, const Router& 
       metrics(*families, config.name),
       executor_(executor),
       families_(std::move(families)),
+      turned_away_(families_->refused.Add({{"listener", config.name}, {"reason", "connections"}})),
       acceptor_(executor),
       sweep_timer_(executor),
       sweep_period_(sweep_period(config)),
@@ -124,13 +135,28 @@ void Listener::admit(Socket socket) {
     error_code ignored;
     socket.set_option(asio::ip::tcp::no_delay(true), ignored);
     socket.non_blocking(true, ignored);
-    if (connections() >= config.connections_max && !make_room()) {
+    if (!has_room_for(address_of(socket)) ||
+        (connections() >= config.connections_max && !make_room())) {
         metrics.refused(503);
+        turned_away_.Increment();
         socket.write_some(asio::buffer(overloaded), ignored);
         socket.shutdown(asio::socket_base::shutdown_send, ignored);
         return;
     }
     spawn(executor_, "http_session", serve(shared_from_this(), std::move(socket)));
+}
+
+// A proxy of ours speaks for many.
+std::string Listener::counted_as(const std::string& address) const {
+    if (config.connections_per_address_max == 0 || config.trusted_proxies.contains(address)) {
+        return "";
+    }
+    return rate_limit_key(address);
+}
+
+bool Listener::has_room_for(const std::string& address) const {
+    const auto counted = by_address_.find(counted_as(address));
+    return counted == by_address_.end() || counted->second < config.connections_per_address_max;
 }
 
 bool Listener::make_room() {
@@ -142,11 +168,16 @@ bool Listener::make_room() {
     return true;
 }
 
-Listener::Place Listener::enter(Session& session) {
-    return active_.insert(active_.end(), {.session = &session, .idle = false});
+Listener::Place Listener::enter(Session& session, const std::string& address) {
+    std::string key = counted_as(address);
+    if (!key.empty()) ++by_address_[key];
+    return active_.insert(active_.end(),
+                          {.session = &session, .idle = false, .counted_as = std::move(key)});
 }
 
 void Listener::leave(Place place) {
+    const auto counted = by_address_.find(place->counted_as);
+    if (counted != by_address_.end() && --counted->second == 0) by_address_.erase(counted);
     (place->idle ? idle_ : active_).erase(place);
     tell_if_empty();
 }

@@ -9,10 +9,14 @@
 
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <list>
+#include <unordered_map>
 
 namespace rollcall::http {
 
 class Session;
+
+// Of the peer, as text; an IPv4 address as that. "" when it has gone already.
+[[nodiscard]] std::string address_of(const Socket& socket);
 
 class Listener : public std::enable_shared_from_this<Listener> {
 public:
@@ -29,9 +33,10 @@ public:
     struct Entry {
         Session* session;
         bool idle;
+        std::string counted_as;  // in by_address_; "": it is not
     };
     using Place = std::list<Entry>::iterator;
-    Place enter(Session& session);
+    Place enter(Session& session, const std::string& address);
     void leave(Place place);
     void set_idle(Place place);  // last in line to make room
     void set_active(Place place);
@@ -53,6 +58,8 @@ public:
 private:
     Task<> accept_all();
     void admit(Socket socket);
+    [[nodiscard]] bool has_room_for(const std::string& address) const;
+    [[nodiscard]] std::string counted_as(const std::string& address) const;
     bool make_room();
     void sweep();
     void tell_if_empty();
@@ -60,11 +67,13 @@ private:
 
     Executor executor_;
     std::shared_ptr<ServerMetrics> families_;
+    prometheus::Counter& turned_away_;
     asio::basic_socket_acceptor<asio::ip::tcp, Executor> acceptor_;
     SteadyTimer sweep_timer_;
     std::chrono::milliseconds sweep_period_;
     std::list<Entry> active_;
-    std::list<Entry> idle_;              // longest idle first
+    std::list<Entry> idle_;                                    // longest idle first
+    std::unordered_map<std::string, std::size_t> by_address_;  // connections, where limited
     std::vector<SteadyTimer*> waiting_;  // drains, until no connection is left
     SteadyTime now_;
     std::int64_t date_seconds_ = -1;

@@ -24,6 +24,12 @@ public:
     Task<> connect(unsigned short port) {
         co_await socket_.async_connect({asio::ip::address_v4::loopback(), port}, use_task);
     }
+    // From an address of this machine: 127.0.0.2, …
+    Task<> connect_from(const char* address, unsigned short port) {
+        socket_.open(asio::ip::tcp::v4());
+        socket_.bind({asio::ip::make_address(address), 0});
+        co_await connect(port);
+    }
     Task<> send(std::string bytes) {
         co_await asio::async_write(socket_, asio::buffer(bytes), use_task);
     }
@@ -113,6 +119,11 @@ public:
     Task<RawConnection> connected() {
         RawConnection connection(io_.get_executor());
         co_await connection.connect(server_->port());
+        co_return connection;
+    }
+    Task<RawConnection> connected_from(const char* address) {
+        RawConnection connection(io_.get_executor());
+        co_await connection.connect_from(address, server_->port());
         co_return connection;
     }
     // Sends `bytes` on a new connection and reads until the server closes it.

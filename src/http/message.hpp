@@ -44,6 +44,7 @@ struct Request {
     Fields headers;
     std::string body;
     std::string remote_address;  // textual IP of the peer
+    std::string client_address;  // the same, or for whom a trusted proxy speaks
     std::string request_id;      // X-Request-Id if sane, else made here
     std::map<std::string, std::string, std::less<>> path_parameters;  // {name} of the route
 

@@ -42,8 +42,10 @@ public:
 
     [[nodiscard]] Phase phase() const;
     [[nodiscard]] const Refusal& refusal() const { return refusal_; }
-    // Whole when complete; else what was read so far. Without remote_address.
+    // Whole when complete; else what was read so far. Without addresses.
     [[nodiscard]] Request& request() { return request_; }
+    // What the body has at least, read or announced.
+    [[nodiscard]] std::size_t body_bytes() const { return request_.body.size() + remaining_; }
     // Whether the connection may carry another request.
     [[nodiscard]] bool keep_alive() const { return keep_alive_; }
     // True once, when the client waits for "100 Continue" before it sends the body.

@@ -8,6 +8,8 @@
 #include "base/metrics.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
+#include "http/address_guard.hpp"
+#include "http/client_address.hpp"
 #include "http/router.hpp"
 
 #include <chrono>
@@ -23,6 +25,10 @@ struct ServerConfig {
     std::size_t header_bytes_max = 16 * 1024;
     std::size_t body_bytes_max = 1024 * 1024;
     std::size_t connections_max = 4096;
+    // Of one address (IPv6: one /64), trusted proxies aside; one more is answered 503. 0: no limit.
+    std::size_t connections_per_address_max = 0;
+    TrustedProxies trusted_proxies;  // whose X-Forwarded-For says who the client is
+    AddressGuard* guard = nullptr;   // must outlive the server; null: nothing is limited
     std::chrono::milliseconds header_timeout{10'000};  // first byte to end of header; a new
                                                        // connection also has to send one by then
     std::chrono::milliseconds body_timeout{15'000};

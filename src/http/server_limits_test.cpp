@@ -78,6 +78,7 @@ TEST_F(ServerLimitsTest, TheLongestIdleConnectionMakesRoom) {
     }(*this));
 }
 
+// fault 42
 TEST_F(ServerLimitsTest, WithoutDescriptorsItWaitsAndDoesNotSpin) {
     start();
     const log::Capture capture;

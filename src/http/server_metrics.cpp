@@ -1,5 +1,7 @@
 #include "http/server_metrics.hpp"
 
+#include "http/address_guard.hpp"
+
 #include <algorithm>
 #include <array>
 #include <map>
@@ -29,7 +31,8 @@ ServerMetrics::ServerMetrics(MetricsRegistry& registry)
                                   "From the whole request read to the answer written.")),
       in_flight(registry.gauge("rollcall_http_in_flight_requests",
                                "Requests whose answer is being made.")),
-      size(registry.histogram("rollcall_http_request_size_bytes", "Bytes of request bodies.")) {}
+      size(registry.histogram("rollcall_http_request_size_bytes", "Bytes of request bodies.")),
+      refused(refusals(registry)) {}
 
 RequestMetrics::RequestMetrics(ServerMetrics& families, const std::string& listener)
     : families_(families),

@@ -19,6 +19,7 @@ struct ServerMetrics {
     prometheus::Family<prometheus::Histogram>& duration;
     prometheus::Family<prometheus::Gauge>& in_flight;
     prometheus::Family<prometheus::Histogram>& size;
+    prometheus::Family<prometheus::Counter>& refused;
 };
 
 // One for each listener.

@@ -1,6 +1,7 @@
 #include "http/loopback_test.hpp"
 
 #include "base/wakeup.hpp"
+#include "http/hang_up.hpp"
 
 #include <gmock/gmock.h>
 
@@ -50,6 +51,12 @@ Task<Response> closes(Request&) {
     co_return response;
 }
 
+Task<Response> hangs_up(Request&) {
+    Response response = Response::text(200, "never sent");
+    response.status = hang_up;
+    co_return response;
+}
+
 Task<Response> tells_peer(Request& request) {
     co_return Response::text(200, request.remote_address + " " + request.request_id);
 }
@@ -64,6 +71,7 @@ public:
         router_.add({"GET"}, "/odd", throws_odd_things);
         router_.add({"GET"}, "/splits", splits);
         router_.add({"GET"}, "/closes", closes);
+        router_.add({"GET"}, "/hangs-up", hangs_up);
         router_.add({"GET"}, "/peer", tells_peer);
         router_.add({"GET"}, "/users/{id}", echo);
     }
@@ -240,6 +248,7 @@ TEST_F(ServerTest, ATooLargeBodyIsRefusedBeforeItComes) {
                 StartsWith("HTTP/1.1 413 "));
 }
 
+// fault 9
 TEST_F(ServerTest, SilentAndSlowClientsAreCut) {
     start({.header_timeout = milliseconds(40), .body_timeout = milliseconds(40)});
     EXPECT_EQ(talk(""), "");
@@ -324,6 +333,12 @@ TEST_F(ServerTest, HandlersThatThrowAreAnswered) {
 TEST_F(ServerTest, AHandlerMayCloseTheConnection) {
     start();
     EXPECT_THAT(talk(get("/closes")), HasSubstr("Connection: close\r\n"));
+}
+
+TEST_F(ServerTest, AHandlerMayHangUpWithoutAWord) {
+    start();
+    EXPECT_EQ(talk(get("/hangs-up")), "");
+    EXPECT_THAT(talk(last("/echo")), StartsWith("HTTP/1.1 200 "));
 }
 
 TEST_F(ServerTest, AClientThatLeavesWhileItsRequestIsHandledDoesNoHarm) {

@@ -1,6 +1,7 @@
 #include "http/session.hpp"
 
 #include "base/log.hpp"
+#include "http/hang_up.hpp"
 #include "http/response_writer.hpp"
 
 #include <array>
@@ -18,19 +19,12 @@ using Phase = RequestParser::Phase;
 constexpr std::size_t first_capacity = 8 * 1024;
 constexpr std::size_t least_room = 1024;
 // How long and how much of what still comes is read before a connection is closed after its last
-// answer: a close with unread input would reset it, and the answer with it.
+// answer: a close with unread input would reset it, and the answer with it. Twice what a body may
+// be.
 constexpr milliseconds linger_time{2'000};
-constexpr std::size_t linger_bytes_max = 1024 * 1024;
-
-std::string address_of(const Socket& socket) {
-    error_code error;
-    const auto address = socket.remote_endpoint(error).address();
-    if (error) return "";
-    if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-        return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-    }
-    return address.to_string();
-}
+constexpr std::size_t linger_bytes_max = 2 * 1024 * 1024;
+// No event of Clerk's is as large: of a user with all that Clerk allows it has some 50 KiB.
+constexpr std::size_t large_body_bytes = 64 * 1024;
 
 Response short_answer(unsigned status, std::string_view text) {
     return Response::json(status, R"({"error":")" + std::string(text) + R"("})");
@@ -46,10 +40,10 @@ Task<> serve(std::shared_ptr<Listener> listener, Socket socket) {
 Session::Session(Listener& listener, Socket socket)
     : listener_(listener),
       socket_(std::move(socket)),
-      place_(listener.enter(*this)),
+      remote_address_(address_of(socket_)),
+      place_(listener.enter(*this, remote_address_)),
       parser_({.header_bytes_max = listener.config.header_bytes_max,
                .body_bytes_max = listener.config.body_bytes_max}),
-      remote_address_(address_of(socket_)),
       buffer_(std::make_unique_for_overwrite<char[]>(first_capacity)),
       capacity_(first_capacity) {}
 
@@ -107,6 +101,7 @@ Task<> Session::run() {
 Task<Session::Received> Session::receive() {
     parser_.restart();
     timed_ = Phase::complete;
+    looked_at_body_ = false;
     for (;;) {
         begin_ += parser_.parse(unread());
         const Phase phase = parser_.phase();
@@ -118,6 +113,7 @@ Task<Session::Received> Session::receive() {
             refusal_ = parser_.refusal();
             co_return Received::refused;
         }
+        if (phase == Phase::body && refuse_early()) co_return Received::refused;
         prepare_wait(phase);
         error_code error;
         const std::size_t count =
@@ -133,6 +129,18 @@ Task<Session::Received> Session::receive() {
         if (error || count == 0) co_return Received::closed;
         end_ += count;
     }
+}
+
+bool Session::refuse_early() {
+    AddressGuard* const guard = listener_.config.guard;
+    if (guard == nullptr || looked_at_body_ || parser_.body_bytes() <= large_body_bytes) {
+        return false;
+    }
+    looked_at_body_ = true;
+    refused_ = guard->large(client_address(remote_address_, parser_.request().headers,
+                                           listener_.config.trusted_proxies));
+    if (refused_) refusal_ = {.status = refused_->status, .reason = "address_limit"};
+    return refused_.has_value();
 }
 
 // Each phase of a request has its own limit, whatever the number of reads.
@@ -185,12 +193,15 @@ Task<Session::Answered> Session::answer() {
     const std::size_t body_bytes = request.body.size();
     const std::string method = request.method;
     request.remote_address = remote_address_;
+    request.client_address =
+        client_address(remote_address_, request.headers, listener_.config.trusted_proxies);
     if (request.request_id.empty()) request.request_id = listener_.make_request_id();
 
     waits_ = Waits::handling;
     listener_.metrics.in_flight().Increment();
     Response response = co_await handle();
     listener_.metrics.in_flight().Decrement();
+    if (response.status == hang_up) co_return Answered::broken;
 
     if (response.status < 200 || response.status > 599 || !has_valid_fields(response)) {
         listener_.log_failure("http_invalid_response", *route_, "status or fields");
@@ -217,11 +228,11 @@ Task<Session::Answered> Session::answer() {
 Task<Response> Session::handle() {
     const Router::Match match = listener_.router.find(parser_.request());
     route_ = match.route;
-    if (route_ == nullptr) co_return short_answer(404, "Not found");
+    if (route_ == nullptr) co_return stray(short_answer(404, "Not found"));
     if (!match.method_allowed) {
         Response response = short_answer(405, "Method not allowed");
         response.headers.add("Allow", match.allow);
-        co_return response;
+        co_return stray(std::move(response));
     }
     try {
         co_return co_await route_->handler(parser_.request());
@@ -236,6 +247,11 @@ Task<Response> Session::handle() {
         listener_.log_failure("http_request_failed", *route_, "unknown exception");
     }
     co_return short_answer(500, "Internal error");
+}
+
+Response Session::stray(Response answer) {
+    AddressGuard* const guard = listener_.config.guard;
+    return (guard == nullptr ? std::nullopt : guard->stray()).value_or(std::move(answer));
 }
 
 Task<bool> Session::write(const Response& response, bool head_only, bool keep) {
@@ -271,7 +287,9 @@ Task<> Session::refuse() {
                                         {"reason", refusal_.reason},
                                         {"code", refusal_.status}});
     listener_.metrics.refused(refusal_.status);
-    const Response response = short_answer(refusal_.status, reason_phrase(refusal_.status));
+    const Response response = refused_
+                                  ? *std::move(refused_)
+                                  : short_answer(refusal_.status, reason_phrase(refusal_.status));
     if (co_await write(response, /*head_only=*/false, /*keep=*/false)) co_await linger();
 }
 

@@ -7,6 +7,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rollcall::http {
@@ -40,6 +41,10 @@ private:
     Task<Answered> answer();
     Task<bool> write(const Response& response, bool head_only, bool keep);
     Task<> refuse();
+    // Whether the rest of a large body is not worth reading.
+    bool refuse_early();
+    // The answer to what no route takes, or the limit of such.
+    [[nodiscard]] Response stray(Response answer);
     Task<> linger();
 
     void prepare_wait(RequestParser::Phase phase);
@@ -50,9 +55,9 @@ private:
 
     Listener& listener_;
     Socket socket_;
+    std::string remote_address_;
     Listener::Place place_;
     RequestParser parser_;
-    std::string remote_address_;
     std::string head_;
     std::unique_ptr<char[]> buffer_;
     std::size_t capacity_;
@@ -64,7 +69,9 @@ private:
     Waits waits_ = Waits::reading;
     const Router::Route* route_ = nullptr;  // of the request being answered
     RequestParser::Refusal refusal_;
-    bool fresh_ = true;  // no request came yet
+    std::optional<Response> refused_;  // what it is answered, where the status does not say it all
+    bool looked_at_body_ = false;      // by refuse_early()
+    bool fresh_ = true;                // no request came yet
     bool timed_out_ = false;
     bool idle_ = false;
 };

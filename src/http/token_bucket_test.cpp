@@ -88,7 +88,7 @@ RC_GTEST_PROP(LimitInAny, IsNeverExceeded, ()) {
             if (wait > milliseconds(100)) break;
             if (wait == milliseconds(0)) taken.push_back(now);
             now += wait;
-            while (taken.front() <= now - seconds(10)) taken.pop_front();
+            while (!taken.empty() && taken.front() <= now - seconds(10)) taken.pop_front();
             RC_ASSERT(taken.size() <= static_cast<std::size_t>(amount));
         }
     }

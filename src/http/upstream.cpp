@@ -30,6 +30,8 @@ struct Upstream::State {
     State(UpstreamConfig config, MetricsRegistry& metrics)
         : name(std::move(config.name)),
           breaker(config.breaker),
+          healthy(config.healthy ? std::move(config.healthy)
+                                 : [](const Response& r) { return r.status < server_error; }),
           requests(metrics.counter("rollcall_upstream_requests_total",
                                    "Requests to an upstream; code none: there was no answer.")),
           circuit(metrics
@@ -61,6 +63,7 @@ struct Upstream::State {
         const auto now = breaker.state();
         if (now == seen) return;
         seen = now;
+        since = real_clock().now();
         circuit.Set(static_cast<double>(now));
         transitions[static_cast<std::size_t>(now)]->Increment();
         if (now == Breaker::State::open) {
@@ -72,7 +75,10 @@ struct Upstream::State {
 
     std::string name;
     Breaker breaker;
+    std::function<bool(const Response&)> healthy;
     Breaker::State seen = Breaker::State::closed;
+    std::optional<SystemTime> since;
+    std::int64_t failures = 0;
     prometheus::Family<prometheus::Counter>& requests;
     prometheus::Gauge& circuit;
     std::map<std::string, prometheus::Histogram*, std::less<>> duration;
@@ -93,11 +99,13 @@ public:
 
     void succeeded() {
         ended_ = true;
+        state_->failures = 0;
         state_->breaker.succeeded(pass_);
         state_->note_transition("");
     }
     void failed(std::string_view reason, SteadyTime now) {
         ended_ = true;
+        ++state_->failures;
         state_->breaker.failed(pass_, now);
         state_->note_transition(reason);
     }
@@ -143,10 +151,10 @@ Task<Attempt> Upstream::send(std::string_view operation, ClientRequest request) 
         .Increment();
     if (!attempt.response) {
         report.failed(attempt.failure, end);
-    } else if (attempt.response->status >= server_error) {
-        report.failed("status " + code, end);
-    } else {
+    } else if (state->healthy(*attempt.response)) {
         report.succeeded();
+    } else {
+        report.failed("status " + code, end);
     }
     co_return attempt;
 }
@@ -157,6 +165,19 @@ void Upstream::count_retry(RetryReason reason) {
 
 Breaker::State Upstream::circuit() const {
     return state_->breaker.state();
+}
+
+Circuit Upstream::look(SteadyTime now) const {
+    return {.state = state_->breaker.state(),
+            .since = state_->since,
+            .next_probe = state_->breaker.wait(now),
+            .failures = state_->failures};
+}
+
+int Upstream::room(int wanted, SteadyTime now) const {
+    const Breaker& breaker = state_->breaker;
+    if (breaker.state() == Breaker::State::closed) return wanted;
+    return breaker.wait(now).count() > 0 ? 0 : std::min(wanted, 1);
 }
 
 }  // namespace rollcall::http

@@ -10,6 +10,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,6 +23,8 @@ struct UpstreamConfig {
     std::string name;                     // label of metrics and logs
     std::vector<std::string> operations;  // all there are; labels too
     BreakerConfig breaker;
+    // Whether an answer shows an upstream that works; absent: any below 500 does.
+    std::function<bool(const Response&)> healthy;
 };
 
 // How one attempt ended.
@@ -30,6 +33,14 @@ struct Attempt {
     std::string failure;                // without a response: why
     bool sent = true;                   // false: the circuit is open, nothing was sent
     std::chrono::milliseconds wait{0};  // circuit open: how long until it is worth asking again
+};
+
+// What is known of an upstream's circuit.
+struct Circuit {
+    Breaker::State state = Breaker::State::closed;
+    std::optional<SystemTime> since;          // nothing: it has been closed from the start
+    std::chrono::milliseconds next_probe{0};  // how long until a call would go; 0: now
+    std::int64_t failures = 0;                // in a row, up to now
 };
 
 // Why an attempt is repeated; a label of rollcall_upstream_retries_total.
@@ -48,6 +59,9 @@ public:
 
     void count_retry(RetryReason reason);
     [[nodiscard]] Breaker::State circuit() const;
+    [[nodiscard]] Circuit look(SteadyTime now) const;
+    // How many of `wanted` calls the circuit would let through now: all, one as the probe, or none.
+    [[nodiscard]] int room(int wanted, SteadyTime now) const;
 
 private:
     struct State;

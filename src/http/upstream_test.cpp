@@ -56,6 +56,31 @@ TEST_F(UpstreamTest, AnAnswerIsAnAnswer) {
                       R"({operation="get",upstream="it"} 3)"));
 }
 
+TEST_F(UpstreamTest, SaysSinceWhenAndHowOftenItFailed) {
+    const auto look = [this] { return upstream_.look(real_clock().steady()); };
+    EXPECT_EQ(look().state, State::closed);
+    EXPECT_FALSE(look().since);
+    status_ = 503;
+    attempt();
+    EXPECT_EQ(look().failures, 1);
+    EXPECT_FALSE(look().since);
+    const SteadyTime before = real_clock().steady();
+    attempt();
+    EXPECT_EQ(look().state, State::open);
+    EXPECT_TRUE(look().since);
+    EXPECT_EQ(look().failures, 2);
+    EXPECT_GE(upstream_.look(before).next_probe, 200ms);
+    run(sleep(look().next_probe));
+    attempt();  // the probe
+    EXPECT_EQ(look().failures, 3);
+    status_ = 200;
+    run(sleep(look().next_probe));
+    attempt();
+    EXPECT_EQ(look().state, State::closed);
+    EXPECT_EQ(look().failures, 0);
+    EXPECT_TRUE(look().since);
+}
+
 TEST_F(UpstreamTest, FaultsOpenTheCircuitAndNothingIsSentThen) {
     const log::Capture log;
     status_ = 502;
@@ -77,6 +102,35 @@ TEST_F(UpstreamTest, FaultsOpenTheCircuitAndNothingIsSentThen) {
     EXPECT_EQ(upstream_.circuit(), State::closed);
     EXPECT_THAT(std::string(log.text()), HasSubstr("circuit_closed"));
     EXPECT_TRUE(shows(R"(rollcall_circuit_transitions_total{to="closed",upstream="it"} 1)"));
+}
+
+TEST_F(UpstreamTest, RoomIsForAllForTheProbeOrForNobody) {
+    EXPECT_EQ(upstream_.room(8, real_clock().steady()), 8);
+    status_ = 500;
+    attempt();
+    attempt();
+    const SteadyTime opened = real_clock().steady();
+    EXPECT_EQ(upstream_.room(8, opened), 0);
+    EXPECT_EQ(upstream_.room(8, opened + 1s), 1);
+    EXPECT_EQ(upstream_.room(0, opened + 1s), 0);
+    EXPECT_EQ(upstream_.circuit(), State::open) << "looking is not asking";
+}
+
+TEST_F(UpstreamTest, WhoKnowsTheUpstreamSaysWhichAnswersAreFaults) {
+    Upstream tolerant(client_,
+                      {.name = "tolerant",
+                       .operations = {"get"},
+                       .breaker = {.failures_max = 1},
+                       .healthy = [](const Response& answer) { return answer.status != 503; }},
+                      registry_);
+    const http::ClientRequest request{.url = "http://127.0.0.1:" + std::to_string(server_->port()),
+                                      .timeout = 10s};
+    status_ = 500;
+    EXPECT_TRUE(run(tolerant.send("get", request)).response);
+    EXPECT_EQ(tolerant.circuit(), State::closed);
+    status_ = 503;
+    EXPECT_TRUE(run(tolerant.send("get", request)).response);
+    EXPECT_EQ(tolerant.circuit(), State::open);
 }
 
 TEST_F(UpstreamTest, NoAnswerIsAValueAndAFault) {

@@ -1,4 +1,4 @@
-// Where a request of the client goes. Inside http/ only.
+// Where a request of the client goes, taken apart.
 #pragma once
 
 #include "base/result.hpp"
