@@ -2,10 +2,10 @@
 // cut off, has something behind it or is another thing than what was asked for is unavailable.
 #pragma once
 
+#include "base/json_document.hpp"
 #include "base/result.hpp"
 #include "clerk/api_error.hpp"
 #include "clerk/backend_api.hpp"
-#include "clerk/json_document.hpp"
 #include "clerk/user.hpp"
 #include "http/message.hpp"
 

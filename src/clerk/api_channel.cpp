@@ -60,18 +60,21 @@ ApiChannel::ApiChannel(Executor executor, BackendApiConfig config, MetricsRegist
     metrics.before_render([&remaining, left = pacer_.gauge()] { remaining.Set(left()); });
 }
 
-http::ClientRequest ApiChannel::request(const std::string& target, milliseconds limit) const {
+http::ClientRequest ApiChannel::request(const std::string& target, milliseconds limit,
+                                        const TraceContext& trace) {
     http::ClientRequest request;
     request.url = config_.url + target;
     request.headers.add("Authorization", "Bearer " + std::string(config_.secret_key.reveal()));
     request.headers.add("Clerk-API-Version", api_version);
     request.headers.add("Accept", "application/json");
+    if (!trace.empty()) request.headers.add("traceparent", trace.child(random_).to_header());
     request.timeout = std::min(config_.timeout, limit);
     return request;
 }
 
 Task<ApiResult<http::Response>> ApiChannel::get(std::string_view operation, std::string target,
-                                                Patience patience, std::int64_t& requests) {
+                                                Patience patience, std::int64_t& requests,
+                                                TraceContext trace) {
     const SteadyTime deadline = real_clock().steady() + std::max(patience.total, config_.timeout);
     int faults = 0;
     for (int attempts = 1;; ++attempts) {
@@ -81,8 +84,8 @@ Task<ApiResult<http::Response>> ApiChannel::get(std::string_view operation, std:
                 ApiError{.kind = turn.error().code, .message = "Clerk: " + turn.error().message});
         }
         const auto left = between(real_clock().steady(), deadline);
-        auto attempt =
-            co_await upstream_.send(operation, request(target, std::max(left, milliseconds(1))));
+        auto attempt = co_await upstream_.send(
+            operation, request(target, std::max(left, milliseconds(1)), trace));
         if (attempt.sent) ++requests;
         const SteadyTime now = real_clock().steady();
         const auto decision = decide(attempt, faults, patience, between(now, deadline), random_);

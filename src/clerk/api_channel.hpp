@@ -7,6 +7,7 @@
 #include "base/random.hpp"
 #include "base/secret.hpp"
 #include "base/task.hpp"
+#include "base/trace.hpp"
 #include "clerk/api_error.hpp"
 #include "clerk/retry_decision.hpp"
 #include "http/client.hpp"
@@ -53,15 +54,19 @@ public:
 
     // GET of `target` ("/v1/users?…"): the answer of status 200, or why there is none. `operation`
     // is a label: list_users, count_users, get_user, get_instance. Adds each request that is sent
-    // to `requests`. Throws Unavailable only when it is cancelled.
+    // to `requests`, each a span of `trace` if there is one. Throws Unavailable only when it is
+    // cancelled.
     Task<ApiResult<http::Response>> get(std::string_view operation, std::string target,
-                                        Patience patience, std::int64_t& requests);
+                                        Patience patience, std::int64_t& requests,
+                                        TraceContext trace = {});
 
     [[nodiscard]] http::Breaker::State circuit() const { return upstream_.circuit(); }
+    [[nodiscard]] http::Circuit look(SteadyTime now) const { return upstream_.look(now); }
 
 private:
     [[nodiscard]] http::ClientRequest request(const std::string& target,
-                                              std::chrono::milliseconds limit) const;
+                                              std::chrono::milliseconds limit,
+                                              const TraceContext& trace);
 
     BackendApiConfig config_;
     http::Client client_;

@@ -6,6 +6,8 @@
 #include "clerk/api_test.hpp"
 
 #include <gmock/gmock.h>
+#include <algorithm>
+#include <ranges>
 
 namespace rollcall::clerk {
 namespace {
@@ -84,6 +86,32 @@ TEST_F(ApiChannelTest, TheQuotaSpreadsRequestsOut) {
     EXPECT_GE(between(9, 19), 1000ms);
 }
 
+// A pass asks for one page after the other; jobs, of the mirror too, ask for single users
+// meanwhile.
+TEST_F(ApiChannelTest, OneAmongManyWhoAskHasTheirShareOfTheTurns) {
+    config.rate_limit = 1'000;
+    config.rate_share = 1;  // 100 at once, then one in 11 ms
+    constexpr int crowd = 8;
+    constexpr std::size_t at_once = 100;
+    constexpr std::size_t looked_at = 90;
+    bool over = false;
+    int ended = 0;
+    const auto go_on = [&](bool is_pass) -> Task<> {
+        HttpBackendApi caller(channel(), is_pass ? for_a_pass : prompt);
+        while (!over && is_pass) co_await caller.list_users({});
+        while (!over) co_await caller.get_user("user_a");
+    };
+    for (int i = 0; i <= crowd; ++i) {
+        asio::co_spawn(io_, go_on(i == crowd), [&](const std::exception_ptr&) { ++ended; });
+    }
+    run_until([&] { return asked.size() >= at_once + looked_at; });
+    const auto pages = std::ranges::count_if(
+        asked | std::views::drop(at_once), [](const auto& one) { return one.path == "/v1/users"; });
+    EXPECT_GE(pages, static_cast<std::ptrdiff_t>(looked_at / (crowd + 1) / 2));
+    over = true;
+    run_until([&] { return ended == crowd + 1; });
+}
+
 TEST_F(ApiChannelTest, WhatIsLeftOfTheQuotaIsAMetric) {
     config.rate_limit = 30;
     config.rate_share = 1;  // three at once, and one more in 360 ms
@@ -112,6 +140,7 @@ TEST_F(ApiChannelTest, ACallTooLateForItsPatienceIsRefusedAtOnce) {
     EXPECT_EQ(asked.size(), 1U);
 }
 
+// fault 23
 TEST_F(ApiChannelTest, RetryAfterHoldsAllRequests) {
     const log::Capture log;
     next.push_back(limited(1));

@@ -1,30 +1,20 @@
 #include "clerk/api_error.hpp"
 
-#include "clerk/json_document.hpp"
+#include "base/json_document.hpp"
+#include "http/answer.hpp"
 
-#include <algorithm>
-#include <charconv>
 #include <string_view>
 
 namespace rollcall::clerk {
 namespace {
 
-constexpr std::chrono::seconds longest_wait = std::chrono::hours(1);
-
-// A word of Clerk's that may stand in a log line: anything else may be somebody's data.
-std::string word(std::string_view text) {
-    const bool plain = !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_';
-    });
-    return plain ? std::string(text) : std::string();
-}
+using http::loggable_word;
 
 // Of the body, else of the header, else the proxy's.
 std::string trace_of(const http::Response& response, std::string_view of_body) {
-    std::string trace = word(of_body);
-    if (trace.empty()) trace = word(response.headers.get("x-clerk-trace-id").value_or(""));
-    if (trace.empty()) trace = word(response.headers.get("cf-ray").value_or(""));
+    std::string trace = loggable_word(of_body);
+    if (trace.empty()) trace = loggable_word(response.headers.get("x-clerk-trace-id").value_or(""));
+    if (trace.empty()) trace = loggable_word(response.headers.get("cf-ray").value_or(""));
     return trace;
 }
 
@@ -78,7 +68,7 @@ ApiError read_api_error(const http::Response& response) {
         of_clerk = (*root)["errors"].at(0)["code"].get_string().get(code) == simdjson::SUCCESS;
     }
     if (of_clerk) {
-        error.code = word(code);
+        error.code = loggable_word(code);
         if (error.code.empty()) error.code = "unknown";
     }
     error.trace_id = trace_of(response, trace);
@@ -95,17 +85,6 @@ ApiResult<http::Response> success_of(http::Response response) {
 Error strange_answer(std::string_view what) {
     return {ErrorCode::unavailable, "Clerk answered 200 with something that is not " +
                                         std::string(what) + "; is clerk.api_url right?"};
-}
-
-std::optional<std::chrono::seconds> retry_after(const http::Response& response) {
-    const auto text = response.headers.get("Retry-After");
-    if (!text) return std::nullopt;
-    std::int64_t seconds = 0;
-    const auto [stop, error] = std::from_chars(text->begin(), text->end(), seconds);
-    if (stop != text->end() || seconds < 0) return std::nullopt;
-    if (error == std::errc::result_out_of_range) return longest_wait;
-    if (error != std::errc()) return std::nullopt;
-    return std::min(std::chrono::seconds(seconds), longest_wait);
 }
 
 }  // namespace rollcall::clerk

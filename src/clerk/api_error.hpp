@@ -6,9 +6,7 @@
 #include "base/result.hpp"
 #include "http/message.hpp"
 
-#include <chrono>
 #include <expected>
-#include <optional>
 #include <string>
 
 namespace rollcall::clerk {
@@ -36,8 +34,5 @@ using ApiResult = std::expected<T, ApiError>;
 
 // An answer of 200 whose body is not `what` was asked for.
 [[nodiscard]] Error strange_answer(std::string_view what);
-
-// Whole seconds, as Clerk sends it; at most an hour. Nothing when absent or of another form.
-[[nodiscard]] std::optional<std::chrono::seconds> retry_after(const http::Response& response);
 
 }  // namespace rollcall::clerk

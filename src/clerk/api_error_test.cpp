@@ -73,21 +73,5 @@ TEST(ReadApiError, RepeatsOnlyPlainWords) {
     EXPECT_EQ(error.message.find("sk_live"), std::string::npos);
 }
 
-TEST(RetryAfter, IsWholeSecondsUpToAnHour) {
-    const auto of = [](std::string_view value) {
-        http::Response response;
-        response.headers.add("Retry-After", value);
-        return retry_after(response);
-    };
-    EXPECT_EQ(of("0"), std::chrono::seconds(0));
-    EXPECT_EQ(of("7"), std::chrono::seconds(7));
-    EXPECT_EQ(of("99999"), std::chrono::hours(1));
-    EXPECT_EQ(of("99999999999999999999999"), std::chrono::hours(1));
-    for (const char* odd : {"", "-1", "1.5", "7s", "soon", "Wed, 21 Oct 2026 07:28:00 GMT"}) {
-        EXPECT_EQ(of(odd), std::nullopt) << odd;
-    }
-    EXPECT_EQ(retry_after({}), std::nullopt);
-}
-
 }  // namespace
 }  // namespace rollcall::clerk

@@ -1,6 +1,6 @@
 #include "clerk/event.hpp"
 
-#include "clerk/json_document.hpp"
+#include "base/json_document.hpp"
 #include "clerk/user_json.hpp"
 
 #include <optional>

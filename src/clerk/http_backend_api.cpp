@@ -23,12 +23,12 @@ std::string with_query(std::string target, const std::string& query) {
 
 }  // namespace
 
-HttpBackendApi::HttpBackendApi(ApiChannel& channel, Patience patience)
-    : channel_(channel), patience_(patience), page_(page_bytes_kept) {}
+HttpBackendApi::HttpBackendApi(ApiChannel& channel, Patience patience, const TraceContext& trace)
+    : channel_(channel), patience_(patience), trace_(trace), page_(page_bytes_kept) {}
 
 Task<ApiResult<http::Response>> HttpBackendApi::get(std::string_view operation,
                                                     std::string target) {
-    co_return co_await channel_.get(operation, std::move(target), patience_, requests_);
+    co_return co_await channel_.get(operation, std::move(target), patience_, requests_, trace_);
 }
 
 Task<Result<std::optional<User>>> HttpBackendApi::get_user(std::string_view id) {

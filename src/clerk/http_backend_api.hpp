@@ -1,17 +1,19 @@
 // The Backend API over HTTP. One object for each caller, over the channel that all share: it knows
-// how long its caller is willing to wait, and counts its requests. One event loop.
+// how long its caller is willing to wait and to what trace the caller belongs, and counts its
+// requests. One event loop.
 #pragma once
 
+#include "base/json_document.hpp"
 #include "clerk/api_channel.hpp"
 #include "clerk/backend_api.hpp"
-#include "clerk/json_document.hpp"
 
 namespace rollcall::clerk {
 
 class HttpBackendApi final : public BackendApi {
 public:
     // `channel` must outlive this, and this its calls.
-    explicit HttpBackendApi(ApiChannel& channel, Patience patience = prompt);
+    explicit HttpBackendApi(ApiChannel& channel, Patience patience = prompt,
+                            const TraceContext& trace = {});
 
     Task<Result<std::optional<User>>> get_user(std::string_view id) override;
     Task<Result<std::vector<User>>> list_users(UserQuery query) override;
@@ -24,6 +26,7 @@ private:
 
     ApiChannel& channel_;
     Patience patience_;
+    TraceContext trace_;
     std::int64_t requests_ = 0;
     JsonDocument page_;  // buffers for one page after the other
 };

@@ -115,6 +115,26 @@ TEST_F(HttpBackendApiTest, TakesAPageOfManyMegabytes) {
     EXPECT_EQ(page->size(), 500U);
 }
 
+TEST_F(HttpBackendApiTest, ACallersRequestsAreSpansOfItsTrace) {
+    const auto trace =
+        parse_traceparent("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01").value();
+    HttpBackendApi traced(channel(), prompt, trace);
+    says(200, R"({"object":"user","id":"user_a"})");
+    EXPECT_TRUE(wait(traced.get_user("user_a")));
+    EXPECT_TRUE(wait(traced.get_user("user_a")));
+    EXPECT_TRUE(get("user_a"));
+    ASSERT_EQ(asked.size(), 3U);
+    const auto first = parse_traceparent(asked[0].headers.get("traceparent").value_or(""));
+    const auto second = parse_traceparent(asked[1].headers.get("traceparent").value_or(""));
+    ASSERT_TRUE(first);
+    ASSERT_TRUE(second);
+    EXPECT_EQ(first->trace, trace.trace);
+    EXPECT_TRUE(first->sampled);
+    EXPECT_NE(first->span, trace.span);
+    EXPECT_NE(first->span, second->span);
+    EXPECT_FALSE(asked[2].headers.get("traceparent"));
+}
+
 TEST_F(HttpBackendApiTest, EachCallerHasItsOwnCountOfRequests) {
     HttpBackendApi other(channel(), for_a_pass);
     says(200, "[]");

@@ -1,7 +1,7 @@
 #include "clerk/retry_decision.hpp"
 
 #include "base/backoff.hpp"
-#include "clerk/api_error.hpp"
+#include "http/answer.hpp"
 
 #include <algorithm>
 

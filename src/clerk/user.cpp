@@ -1,6 +1,6 @@
 #include "clerk/user.hpp"
 
-#include "clerk/json_document.hpp"
+#include "base/json_document.hpp"
 #include "clerk/user_json.hpp"
 
 #include <algorithm>
@@ -102,6 +102,17 @@ void take_email(User& user, const simdjson::dom::element& list, std::string_view
     }
 }
 
+// The number that `primary_phone_number_id` names.
+std::optional<std::string> phone_in(const simdjson::dom::element& list, std::string_view primary) {
+    simdjson::dom::array numbers;
+    if (primary.empty() || list.get_array().get(numbers) != simdjson::SUCCESS) return std::nullopt;
+    for (const simdjson::dom::element item : numbers) {
+        if (text_member(item, "id") != primary) continue;
+        return text_of(text_member(item, "phone_number").value_or(""));
+    }
+    return std::nullopt;
+}
+
 std::optional<std::string> role_in(const simdjson::dom::element& metadata) {
     const auto role = text_member(metadata, "role");
     return role ? text_of(*role) : std::nullopt;
@@ -121,7 +132,9 @@ std::optional<User> read_user(const simdjson::dom::object& object) {
     std::string_view first;
     std::string_view last;
     std::string_view primary;
+    std::string_view primary_phone;
     std::optional<simdjson::dom::element> emails;
+    std::optional<simdjson::dom::element> phones;
     for (const auto& [key, value] : object) {
         if (key == "id") {
             id = as_string(value).value_or("");
@@ -133,6 +146,10 @@ std::optional<User> read_user(const simdjson::dom::object& object) {
             primary = as_string(value).value_or("");
         } else if (key == "email_addresses") {
             emails = value;
+        } else if (key == "primary_phone_number_id") {
+            primary_phone = as_string(value).value_or("");
+        } else if (key == "phone_numbers") {
+            phones = value;
         } else if (key == "public_metadata") {
             user.role = role_in(value);
         } else if (key == "external_id") {
@@ -151,6 +168,7 @@ std::optional<User> read_user(const simdjson::dom::object& object) {
     user.id = id;
     user.name = full_name(first, last);
     if (emails) take_email(user, *emails, primary);
+    if (phones) user.phone = phone_in(*phones, primary_phone);
     return user;
 }
 

@@ -15,8 +15,9 @@ struct User {
     std::string id;                    // user_…
     std::optional<std::string> email;  // the address whose id is primary_email_address_id
     bool email_verified = false;
-    std::optional<std::string> name;  // first and last, trimmed, one space between
-    std::optional<std::string> role;  // public_metadata.role if it is a string, unchecked
+    std::optional<std::string> phone;  // the number whose id is primary_phone_number_id
+    std::optional<std::string> name;   // first and last, trimmed, one space between
+    std::optional<std::string> role;   // public_metadata.role if it is a string, unchecked
     std::optional<std::string> external_id;
     bool banned = false;
     bool locked = false;

@@ -45,6 +45,15 @@ TEST(ParseUser, TakesThePrimaryAddressOnly) {
     EXPECT_EQ(user_of(R"("primary_email_address_id":"a")").email, std::nullopt);
 }
 
+TEST(ParseUser, TakesThePrimaryPhoneNumberOnly) {
+    const std::string list = R"("phone_numbers":[{"id":"a","phone_number":"+15550100"},)"
+                             R"({"id":"b","phone_number":"+15550101"},{"phone_number":"+1"},7],)";
+    EXPECT_EQ(user_of(list + R"("primary_phone_number_id":"b")").phone, "+15550101");
+    EXPECT_EQ(user_of(list + R"("primary_phone_number_id":null)").phone, std::nullopt);
+    EXPECT_EQ(user_of(list + R"("primary_phone_number_id":"c")").phone, std::nullopt);
+    EXPECT_EQ(user_of(R"("phone_numbers":null,"primary_phone_number_id":"a")").phone, std::nullopt);
+}
+
 TEST(ParseUser, AnAddressThatNoIndexHoldsIsNone) {
     const auto email_of = [](std::size_t size) {
         return user_of(R"("primary_email_address_id":"a","email_addresses":[{"id":"a",)"
