@@ -1,6 +1,7 @@
 #include "directory/apply_sql.hpp"
 
 #include "base/result.hpp"
+#include "directory/erasure.hpp"
 #include "directory/sql.hpp"
 
 #include <map>
@@ -65,7 +66,7 @@ std::string role_rule(const ColumnMap& columns) {
     std::string rule = "CASE payload ->> 'user_role'";
     for (const std::string& role : columns.roles) {
         const std::string literal = quote_literal(role);
-        rule += " WHEN " + literal + " THEN " + literal;
+        rule.append(" WHEN ").append(literal).append(" THEN ").append(literal);
     }
     return rule + " ELSE " + quote_literal(columns.default_role) + " END";
 }
@@ -161,6 +162,11 @@ std::string compared_columns(const TableShape& shape) {
     return out.substr(0, out.rfind('\n'));
 }
 
+// A column of the row as text, whatever its type; nothing where it is not mirrored.
+std::string row_text(const std::optional<ShapeColumn>& column) {
+    return column ? "u." + column->name + "::text" : "NULL::text";
+}
+
 std::string email_held(const TableShape& shape) {
     if (!shape.email || shape.email_key == EmailKey::none) return "false";
     const std::string other =
@@ -217,6 +223,9 @@ Values values_of_table(const TableShape& shape) {
     values["row_as_told"] = row_as_told(shape);
     values["living"] = shape.deleted_at ? "u." + shape.deleted_at->name + " IS NULL" : "true";
     values["compared_columns"] = compared_columns(shape);
+    values["row_email"] = row_text(shape.email);
+    values["row_name"] = row_text(shape.name);
+    values["row_role"] = row_text(shape.role);
     values["creation_known"] =
         "(c.clerk_created_at IS NULL OR l.clerk_created_at = c.clerk_created_at)";
     values["written_columns"] = "u." + shape.clerk_id.name +
@@ -239,6 +248,13 @@ Values values_of_table(const TableShape& shape) {
     values["event_update"] = update_rows(shape, true);
     values["read_update"] = update_rows(shape, false);
     return values;
+}
+
+// What arms the mirror's jobs. `cause`: the trace that they belong to, of what `causes` joins.
+std::string arm(Values values, std::string cause, std::string causes) {
+    values["cause"] = std::move(cause);
+    values["causes"] = std::move(causes);
+    return fill(part(sql::arm), values);
 }
 
 // Whether a read that finds an older version than the ledger's counts all the same. Clerk's answers
@@ -284,9 +300,18 @@ void add_order(Values& values, const ApplyOptions& options) {
                          : "false";
     values["doubtful"] = options.can_ask ? part(sql::doubtful) : "false";
     values["once_more"] = part(sql::once_more);
+    values["worth_arming"] = "q.status <> 'PENDING' OR q.attempts > 0 OR q.run_at > now()";
+    values["arm"] = arm(values, "NULL", "");
+    values["mirror"] = "\n" + fill(part(sql::mirror), values);
+    Values of_jobs = values;
+    of_jobs["arm"] = arm(values, "coalesce(c.trace, rollcall.trace_of(c.event_id))",
+                         "\n    LEFT JOIN ranked c ON c.clerk_id = l.clerk_id AND c.rank < 2 AND "
+                         "NOT c.conflict");
+    values["mirror_of_jobs"] = "\n" + fill(part(sql::mirror), of_jobs);
     values["ask"] = options.can_ask ? "\n" + fill(part(sql::ask), values) : "";
     // A read that was asked before the last change was learned has been overtaken.
     values["settled"] = settled("l", "c.asked_at");
+    values["erased_version"] = std::to_string(erased_version);
     const std::string settled_read = settled("l", "excluded.changed_at");
     const std::string not_overtaken =
         "excluded.changed_at >= " + learned("l.changed_at", "excluded.changed_at");
@@ -300,6 +325,64 @@ void add_order(Values& values, const ApplyOptions& options) {
         "(excluded.deleted_at IS NULL AND excluded.changed_at\n                > " +
         learned("l.deletion_seen_at", "excluded.changed_at") +
         "\n             AND (excluded.version >= coalesce(l.version, -1) OR " + settled_read + "))";
+}
+
+// What a change leaves in the audit log; `tellings` are the changes, `teller` who told them.
+std::string grants(const TableShape& shape, const ColumnMap& columns, Values values,
+                   std::string tellings, std::string teller, std::string told_by) {
+    if (!shape.role) return "";
+    values["default_role"] = quote_literal(columns.default_role);
+    values["old_role"] = fill(part(sql::old_role), values);
+    values["tellings"] = std::move(tellings);
+    values["teller"] = std::move(teller);
+    values["told_by"] = std::move(told_by);
+    return "\n" + fill(part(sql::granted), values);
+}
+
+// What a row is set to when another user gets its address.
+std::string release(const TableShape& shape) {
+    std::vector<std::string> changes;
+    if (shape.email) changes.push_back(shape.email->name + " = NULL");
+    for (const ShapeColumn& column : shape.updated_at) {
+        changes.push_back(column.name + " = " + column.time("now()"));
+    }
+    return joined(changes, ", ");
+}
+
+void add_settling(ApplySql& out, const TableShape& shape, const ColumnMap& columns, Values values) {
+    const auto settle = [&](std::string rows) {
+        values["delete_users"] = std::move(rows);
+        return fill(trimmed(sql::settle.text), values);
+    };
+    out.settle = settle(delete_users(shape, columns, /*mark_only=*/false));
+    out.mark_deleted = settle(delete_users(shape, columns, /*mark_only=*/true));
+    out.forget = settle("SELECT");
+}
+
+void add_outbox(ApplySql& out, Values values) {
+    out.mirrored_row = fill(trimmed(sql::mirrored_row.text), values);
+    out.arm_one = fill(trimmed(sql::arm_one.text), values);
+    out.arm_again = fill(trimmed(sql::arm_again.text), values);
+    // One that waits reads the row later; one that failed, or that somebody cancelled, stays so.
+    values["worth_arming"] = "q.status = 'PROCESSING'";
+    values["arm"] = arm(values, "NULL", "");
+    out.arm_lost = fill(trimmed(sql::arm_again.text), values);
+}
+
+void add_copy_comparison(ApplySql& out, Values values) {
+    values["job_status"] = part(sql::job_status);
+    const auto rows = [&](const pg::Statement& chosen) {
+        values["chosen"] = fill(part(chosen), values);
+        return fill(trimmed(sql::compared_rows.text), values);
+    };
+    out.compared_rows = rows(sql::rows_in_order);
+    out.compared_users = rows(sql::rows_of_users);
+    const auto copies = [&](const pg::Statement& chosen) {
+        values["chosen"] = part(chosen);
+        return fill(trimmed(sql::compared_copies.text), values);
+    };
+    out.compared_copies = copies(sql::copies_in_order);
+    out.compared_some = copies(sql::some_copies);
 }
 
 }  // namespace
@@ -324,13 +407,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
         own["known"] = std::move(known);
         return fill(part(sql::conflict), own);
     };
-    values["delete_users"] = delete_users(shape, columns, /*mark_only=*/false);
-    std::vector<std::string> release;
-    if (shape.email) release.push_back(shape.email->name + " = NULL");
-    for (const ShapeColumn& column : shape.updated_at) {
-        release.push_back(column.name + " = " + column.time("now()"));
-    }
-    values["release"] = joined(release, ", ");
+    values["release"] = release(shape);
     values["email"] = shape.email ? shape.email->name : "";
 
     ApplySql out;
@@ -340,12 +417,17 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
                                           : "(k.version, k.arrived_at, k.arrived_as)\n"
                                             "                               >= (c.version, "
                                             "c.created_at, c.id)");
+    event["granted"] =
+        grants(shape, columns, values, "(SELECT * FROM ranked WHERE rank = 1 AND NOT conflict)",
+               part(sql::teller), " || jsonb_build_object('job', c.id)");
     const auto apply = [&](const pg::Statement& claim) {
         event["claim"] = fill(part(claim), event);
         return fill(trimmed(sql::apply_jobs.text), event);
     };
+    event["alone"] = options.deletions_alone ? " OR c.deletion" : "";
     out.apply_due = apply(sql::claim_due);
     out.apply_scheduled = apply(sql::claim_scheduled);
+    event["alone"] = "";
     out.apply_one = apply(sql::claim_one);
     const std::string ids = "SELECT j.id FROM public.job_queue j\nWHERE ";
     out.due_ids = ids + fill(part(sql::claim_due), values);
@@ -354,13 +436,11 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     Values read = values;
     read["conflict"] = conflict("c.asked_at > " + learned("k.deletion_seen_at", "c.asked_at"),
                                 "k.version > c.version AND NOT " + settled("k", "c.asked_at"));
+    read["granted"] = grants(shape, columns, values, "judged", "'system'", "");
     out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
+    values["granted"] = grants(shape, columns, values, "told", "'system'", "");
     out.add_newcomers = fill(trimmed(sql::add_newcomers.text), values);
-    out.settle = fill(trimmed(sql::settle.text), values);
-    values["delete_users"] = delete_users(shape, columns, /*mark_only=*/true);
-    out.mark_deleted = fill(trimmed(sql::settle.text), values);
-    values["delete_users"] = "SELECT";
-    out.forget = fill(trimmed(sql::settle.text), values);
+    add_settling(out, shape, columns, values);
     out.situation = fill(trimmed(sql::situation.text), values);
     out.ask_again = fill(trimmed(sql::ask_again.text), values);
     if (shape.email) out.release_email = fill(trimmed(sql::release_email.text), values);
@@ -373,6 +453,8 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     out.balanced = fill(trimmed(sql::balanced.text), values);
     out.blank = fill(trimmed(sql::blank.text), values);
     out.strangers = fill(trimmed(sql::strangers.text), values);
+    add_outbox(out, values);
+    add_copy_comparison(out, values);
     return out;
 }
 

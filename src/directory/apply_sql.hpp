@@ -10,7 +10,8 @@ namespace rollcall::directory {
 
 struct ApplyOptions {
     int batch = 256;
-    bool can_ask = true;  // a tie is settled by asking Clerk; otherwise by arrival
+    bool can_ask = true;           // a tie is settled by asking Clerk; otherwise by arrival
+    bool deletions_alone = false;  // a batch leaves deletions to apply_one
 };
 
 // Parameters: see directory.sql. Each is named like its template.
@@ -34,6 +35,14 @@ struct ApplySql {
     std::string balanced;
     std::string blank;
     std::string strangers;
+    std::string mirrored_row;  // of outbox.sql, as the next three
+    std::string arm_one;
+    std::string arm_again;
+    std::string arm_lost;         // arm_again, where a job of another's may have been overtaken
+    std::string compared_rows;    // of copy_comparison.sql, as the next three: rows in order
+    std::string compared_users;   // … and those of some users
+    std::string compared_copies;  // copies in order
+    std::string compared_some;    // … and some of them
 };
 
 [[nodiscard]] ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,

@@ -1,5 +1,6 @@
 #include "directory/directory.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "crypto/digest.hpp"
@@ -13,15 +14,27 @@
 #include <utility>
 
 namespace rollcall::directory {
+namespace {
+
+ApplyOptions options_of(const DirectoryConfig& config) {
+    return {.batch = config.batch,
+            .can_ask = config.can_ask,
+            .deletions_alone = config.deletions_alone};
+}
+
+}  // namespace
 
 struct Directory::State {
     State(DirectoryConfig c, TableShape s)
         : config(std::move(c)),
           shape(std::move(s)),
-          texts(make_apply_sql(shape, config.columns, {config.batch, config.can_ask})),
-          emails(texts, shape.email_key == EmailKey::folded ||
-                            (shape.email.has_value() && shape.email->folds_case)),
-          comparison(texts) {}
+          texts(make_apply_sql(shape, config.columns, options_of(config))),
+          outbox(texts),
+          emails(texts, outbox,
+                 shape.email_key == EmailKey::folded ||
+                     (shape.email.has_value() && shape.email->folds_case)),
+          comparison(texts),
+          copies(texts) {}
 
     // Settings, `apply` and `settle` in one transaction that commits.
     Task<Answer<AppliedBatch>> apply_batch(pg::Pool& pool, const pg::Statement& apply,
@@ -43,8 +56,10 @@ struct Directory::State {
     DirectoryConfig config;
     TableShape shape;
     ApplySql texts;
+    Outbox outbox;
     EmailRows emails;
     Comparison comparison;
+    CopyComparison copies;
 };
 
 namespace {
@@ -68,16 +83,33 @@ pg::Params params_of(const ClaimPosition& after) {
 
 std::vector<Directory::Text> list(const ApplySql& texts) {
     return {
-        {"apply_due", texts.apply_due},         {"apply_scheduled", texts.apply_scheduled},
-        {"apply_one", texts.apply_one},         {"due_ids", texts.due_ids},
-        {"scheduled_ids", texts.scheduled_ids}, {"apply_reads", texts.apply_reads},
-        {"add_newcomers", texts.add_newcomers}, {"settle", texts.settle},
-        {"mark_deleted", texts.mark_deleted},   {"forget", texts.forget},
-        {"situation", texts.situation},         {"release_email", texts.release_email},
-        {"adopt_row", texts.adopt_row},         {"renew_user_id", texts.renew_user_id},
-        {"ask_again", texts.ask_again},         {"compare", texts.compare},
-        {"balanced", texts.balanced},           {"blank", texts.blank},
+        {"apply_due", texts.apply_due},
+        {"apply_scheduled", texts.apply_scheduled},
+        {"apply_one", texts.apply_one},
+        {"due_ids", texts.due_ids},
+        {"scheduled_ids", texts.scheduled_ids},
+        {"apply_reads", texts.apply_reads},
+        {"add_newcomers", texts.add_newcomers},
+        {"settle", texts.settle},
+        {"mark_deleted", texts.mark_deleted},
+        {"forget", texts.forget},
+        {"situation", texts.situation},
+        {"release_email", texts.release_email},
+        {"adopt_row", texts.adopt_row},
+        {"renew_user_id", texts.renew_user_id},
+        {"ask_again", texts.ask_again},
+        {"compare", texts.compare},
+        {"balanced", texts.balanced},
+        {"blank", texts.blank},
         {"strangers", texts.strangers},
+        {"mirrored_row", texts.mirrored_row},
+        {"arm_one", texts.arm_one},
+        {"arm_again", texts.arm_again},
+        {"arm_lost", texts.arm_lost},
+        {"compared_rows", texts.compared_rows},
+        {"compared_users", texts.compared_users},
+        {"compared_copies", texts.compared_copies},
+        {"compared_some", texts.compared_some},
     };
 }
 
@@ -128,7 +160,9 @@ Task<Answer<AppliedBatch>> Directory::State::apply_batch(pg::Pool& pool, const p
     steps.push_back({&sql::flush_later, {}});
     steps.push_back({&apply, params});
     steps.push_back({&settled, {}});
+    failpoint("apply.before_batch");
     auto results = co_await pool.try_execute_together(std::move(steps));
+    failpoint("apply.after_batch");
     if (!results) co_return std::unexpected(std::move(results.error()));
     const pg::Rows& settings = results->front();
     const double now = settings.number(0, settings.column("now"));
@@ -155,6 +189,9 @@ Task<Result<std::unique_ptr<Directory>>> Directory::open(pg::Pool& pool, Directo
     co_await tx.commit();
     auto shape = shape_of(catalog, config.columns);
     if (!shape) co_return std::unexpected(shape.error());
+    if (config.mirror) co_await Outbox::want(pool);
+    const auto mirror = co_await Outbox::wanted(pool);
+    if (!mirror) co_return std::unexpected(mirror.error());
     auto state = std::make_unique<State>(std::move(config), std::move(*shape));
     co_return std::unique_ptr<Directory>(new Directory(std::move(state)));
 }
@@ -251,6 +288,12 @@ const Comparison& Directory::comparison() const {
 EmailRows& Directory::emails() {
     return state_->emails;
 }
+const Outbox& Directory::outbox() const {
+    return state_->outbox;
+}
+const CopyComparison& Directory::copies() const {
+    return state_->copies;
+}
 const ColumnMap& Directory::columns() const {
     return state_->config.columns;
 }
@@ -262,8 +305,7 @@ std::vector<Directory::Text> Directory::statements() const {
 }
 
 std::vector<Directory::Text> Directory::statements_of(const DirectoryConfig& config) {
-    return list(make_apply_sql(created_shape(config.columns), config.columns,
-                               {config.batch, config.can_ask}));
+    return list(make_apply_sql(created_shape(config.columns), config.columns, options_of(config)));
 }
 
 Task<SystemTime> database_now(pg::Pool& pool) {

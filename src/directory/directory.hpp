@@ -11,7 +11,9 @@
 #include "directory/change.hpp"
 #include "directory/column_map.hpp"
 #include "directory/comparison.hpp"
+#include "directory/copy_comparison.hpp"
 #include "directory/email_rows.hpp"
+#include "directory/outbox.hpp"
 #include "pg/pool.hpp"
 
 #include <cstdint>
@@ -29,6 +31,9 @@ struct DirectoryConfig {
     ColumnMap columns;
     int batch = 256;      // jobs of one transaction at most: sync::ApplyConfig::batch
     bool can_ask = true;  // whether Clerk can be asked (a secret key is set): who settles a tie
+    bool mirror = false;  // changes are mirrored (outbox.hpp), by every process from now on
+    // Deletions are applied by apply_job alone: in a batch their outcome is `conflict`.
+    bool deletions_alone = false;
 };
 
 struct AppliedJob {
@@ -117,6 +122,8 @@ public:
 
     [[nodiscard]] const Comparison& comparison() const;  // what differs; writes nothing
     [[nodiscard]] EmailRows& emails();
+    [[nodiscard]] const Outbox& outbox() const;
+    [[nodiscard]] const CopyComparison& copies() const;  // what differs in the mirror
     [[nodiscard]] const ColumnMap& columns() const;
     [[nodiscard]] const std::vector<std::string>& notes() const;  // what may go wrong, for a person
 

@@ -6,9 +6,12 @@
 -- name: settings
 -- Goes before every apply, in the same transaction. One plan for all parameters, made for index
 -- look-ups however small the tables were when it was made; compiling it would cost more than it.
+-- The lock, which nobody takes alone, is the transaction's name in `in_flight`: taken before its
+-- first look at anything.
 SELECT set_config('jit', 'off', true), set_config('enable_seqscan', 'off', true),
     set_config('plan_cache_mode', 'force_generic_plan', true),
-    date_part('epoch', now()) AS now
+    date_part('epoch', now()) AS now,
+    pg_advisory_xact_lock_shared(hashtextextended('rollcall.apply', 0))
 
 -- name: flush_later
 -- Before a batch of jobs, in its transaction: a batch that a crash of the server takes back is due
@@ -66,14 +69,14 @@ SELECT priority FROM level WHERE priority IS NOT NULL ORDER BY priority DESC
 -- which it would compare every row with every other.
 WITH claimed AS MATERIALIZED (
     SELECT j.ctid AS at, j.id, j.job_type, j.subject, j.version, j.payload, j.banned, j.locked,
-        j.clerk_created_at, j.blanked_at,
+        j.clerk_created_at, j.blanked_at, j.event_id, j.trace,
         CASE WHEN isfinite(j.created_at) THEN j.created_at ELSE now() END AS created_at,
         CASE WHEN isfinite(j.run_at) THEN j.run_at ELSE now() END AS run_at
     FROM public.job_queue j
     WHERE {{claim}}
     FOR UPDATE SKIP LOCKED
 ), change AS MATERIALIZED (
-    SELECT at, id, job_type, created_at, run_at, clerk_created_at,
+    SELECT at, id, job_type, created_at, run_at, clerk_created_at, event_id, trace,
         CASE WHEN octet_length(coalesce(subject, payload ->> 'clerk_id')) BETWEEN 1 AND 255
              THEN nullif(coalesce(subject, payload ->> 'clerk_id'), 'NULL') END AS clerk_id,
         job_type = 'USER_DELETED' AS deletion,
@@ -95,7 +98,7 @@ WITH claimed AS MATERIALIZED (
         CASE WHEN NOT deletion
              THEN hash_record_extended(ROW(email, name, role, banned, locked), 0)
         END AS content_hash,
-        {{conflict}} AS conflict,
+        {{conflict}}{{alone}} AS conflict,
         deletion AND {{outdated}} IS TRUE AS outdated
     FROM change c
     WHERE NOT c.blanked
@@ -142,7 +145,8 @@ WITH claimed AS MATERIALIZED (
        OR {{deleting}} AND excluded.deleted_at <> coalesce(l.deleted_at, 'infinity')
        -- Outdated by a read that was not there yet when it was judged.
        OR excluded.deleted_at <= l.lifted_at
-    RETURNING clerk_id, version, content_hash, user_id, deleted_at
+    -- No other transaction has touched the row's version that an INSERT makes.
+    RETURNING clerk_id, version, content_hash, user_id, deleted_at, xmax = 0 AS unknown
 ), written AS (
     INSERT INTO {{users}} AS u ({{insert_columns}})
     SELECT {{insert_values}}
@@ -158,7 +162,8 @@ WITH claimed AS MATERIALIZED (
           UNION ALL
           SELECT c.clerk_id FROM ranked c WHERE c.deletion AND c.clerk_id IS NOT NULL) s
 ), outcome AS MATERIALIZED (
-    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at,
+    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at, c.event_id,
+        c.trace,
         CASE WHEN c.clerk_id IS NULL THEN 'unusable'
              WHEN c.conflict THEN 'conflict'
              WHEN c.deletion THEN CASE WHEN l.deleted_at IS NULL OR c.outdated THEN 'unchanged'
@@ -175,11 +180,12 @@ WITH claimed AS MATERIALIZED (
         {{doubtful}} AS doubtful
     FROM ranked c LEFT JOIN ledger l ON l.clerk_id = c.clerk_id
     UNION ALL
-    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at, 'superseded',
-        false
+    SELECT c.at, c.id, c.job_type, c.clerk_id, c.version, c.created_at, c.run_at, c.event_id,
+        c.trace, 'superseded', false
     FROM change c WHERE c.blanked
 ), last AS (
-    SELECT k.id FROM claimed k ORDER BY k.created_at DESC, k.id DESC LIMIT 1{{ask}}
+    SELECT k.id FROM claimed k
+    ORDER BY k.created_at DESC, k.id DESC LIMIT 1{{ask}}{{mirror_of_jobs}}{{granted}}
 )
 UPDATE public.job_queue j
 SET status = CASE o.outcome WHEN 'conflict' THEN 'PENDING' WHEN 'unusable' THEN 'FAILED'
@@ -207,22 +213,29 @@ RETURNING o.outcome, o.job_type, o.clerk_id, o.version, j.attempts,
          THEN (extract(epoch FROM least(o.created_at, now())) * 1000000)::bigint END AS last_at
 
 -- name: doubtful
--- What events say of a deletion and Clerk has to confirm: one from before the user was last seen,
--- by two clocks; and one that something newer is known than.
+-- What Clerk has to confirm. Of a deletion: one from before the user was last seen, by two clocks;
+-- and one that something newer is known than. Of a user whom only an event tells of: one of whom it
+-- tells nothing newer than the last complete pass, which would have listed whoever was still there.
+-- When they signed up says less: who is imported keeps that date.
 CASE WHEN c.clerk_id IS NULL OR c.conflict THEN false
              WHEN l.deleted_at IS NOT NULL
              THEN c.rank = 1 AND (to_timestamp(l.version / 1000.0) > l.deleted_at) IS TRUE
-             ELSE c.deletion AND (c.outdated OR l.clerk_id IS NOT NULL) END
+             WHEN c.deletion THEN c.outdated OR l.clerk_id IS NOT NULL
+             ELSE c.rank = 1 AND (l.unknown
+                      AND least(c.version, date_part('epoch', c.created_at) * 1000)
+                          <= (SELECT date_part('epoch', s.listed_at) * 1000
+                              FROM rollcall.sync_state s)) IS TRUE END
 
 -- name: ask
 -- Ties and doubts: whoever can ask Clerk does. One job for each user and version, however often
 -- they meet.
 ), asked AS (
-    INSERT INTO public.job_queue AS q (job_type, payload, subject, version, event_id)
-    SELECT DISTINCT 'REFRESH_USER',
-        jsonb_build_object('clerk_id', o.clerk_id, 'retry_count', 0), o.clerk_id, o.version,
-        'refresh:' || o.clerk_id || ':' || o.version
+    INSERT INTO public.job_queue AS q (job_type, payload, subject, version, event_id, trace)
+    SELECT 'REFRESH_USER', jsonb_build_object('clerk_id', o.clerk_id, 'retry_count', 0),
+        o.clerk_id, o.version, 'refresh:' || o.clerk_id || ':' || o.version,
+        min(coalesce(o.trace, rollcall.trace_of(o.event_id)))
     FROM outcome o WHERE o.outcome = 'tie' OR o.doubtful
+    GROUP BY o.clerk_id, o.version
     {{once_more}}
 
 -- name: once_more
@@ -230,8 +243,60 @@ CASE WHEN c.clerk_id IS NULL OR c.conflict THEN false
 -- counts no more, and Clerk is asked after this.
 ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
     updated_at = now(), processed_at = NULL, error = NULL, result = NULL, leased_by = NULL,
-    lease_until = NULL, history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
+    lease_until = NULL, trace = excluded.trace,
+    history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
 WHERE q.status <> 'PENDING'
+
+-- name: mirror
+-- The outbox of the mirror: whoever was learned something of, in the transaction that learns it.
+), mirrored AS (
+    {{arm}}
+
+-- name: arm
+-- One job that waits for each user, whose handler reads the row as it is then: a waiting one has
+-- nothing to learn. One that runs may have read the row already, so its version moves and its end
+-- counts no more; its lease it keeps, so that no two write one copy at once. Its attempts were made
+-- without the news: when its lease lapses, even in the last, it is due again. One that failed or
+-- was put off begins anew. Whether there is a mirror is asked each time: it may be switched on, by
+-- another process too, while this one runs. The job belongs to the trace of what armed it.
+INSERT INTO public.job_queue AS q (job_type, payload, subject, version, event_id, trace)
+    SELECT 'MIRROR_USER', jsonb_build_object('clerk_id', l.clerk_id, 'retry_count', 0),
+        l.clerk_id, 1, 'mirror:' || l.clerk_id, {{cause}}
+    FROM ledger l{{causes}}
+    WHERE (SELECT s.wanted_until > now() FROM rollcall.mirror_state s)
+    ORDER BY l.clerk_id
+    ON CONFLICT (event_id) DO UPDATE SET
+        version = coalesce(q.version, 0) + 1, payload = excluded.payload, trace = excluded.trace,
+        processed_at = NULL,
+        error = NULL, result = NULL, attempts = 0,
+        status = CASE q.status WHEN 'PROCESSING' THEN q.status ELSE 'PENDING' END,
+        created_at = CASE q.status WHEN 'PROCESSING' THEN q.created_at ELSE now() END,
+        updated_at = CASE q.status WHEN 'PROCESSING' THEN q.updated_at ELSE now() END,
+        run_at = CASE q.status WHEN 'PROCESSING' THEN q.run_at ELSE now() END,
+        history = CASE q.status WHEN 'PROCESSING' THEN q.history
+            ELSE rollcall.add_transition(rollcall.recorded_history(q), 'PENDING') END
+    WHERE {{worth_arming}}
+
+-- name: granted
+-- An entry of the audit log for whoever has more than the default role from now on, and had not
+-- before. The row from before is looked up for these few only, which is why it is a CASE: others
+-- cost a comparison.
+), granted AS (
+    INSERT INTO rollcall.audit_log (actor, action, target, detail)
+    SELECT {{teller}}, 'role.granted', c.clerk_id, jsonb_strip_nulls(
+        jsonb_build_object('role', c.role, 'previous', {{old_role}}){{told_by}})
+    FROM {{tellings}} c
+    WHERE CASE WHEN (c.role = {{default_role}}) IS NOT FALSE THEN false
+               ELSE EXISTS (SELECT FROM written w WHERE w.clerk_id = c.clerk_id)
+                    AND {{old_role}} IS DISTINCT FROM c.role END
+
+-- name: old_role
+(SELECT {{row_role}} FROM {{users}} u WHERE u.{{clerk_id}} = {{change_clerk_id}})
+
+-- name: teller
+-- An event, or what somebody wrote into the queue.
+(SELECT CASE WHEN q.original_event IS NULL THEN 'sql' ELSE 'webhook' END
+            FROM public.job_queue q WHERE q.ctid = c.at)
 
 -- name: conflict
 -- The e-mail belongs to another row, or to another user of the same batch. Not where the ledger
@@ -263,6 +328,7 @@ WITH told AS MATERIALIZED (
                     deleted_at, asked_at, position)) r
 ), judged AS MATERIALIZED (
     SELECT c.*, l.deleted_at IS NOT NULL AS was_deleted,
+        l.version = {{erased_version}} AS was_erased,
         (NOT c.deletion AND l.version = c.version AND l.content_hash = c.content_hash
          AND l.deleted_at IS NULL AND l.user_id = u.{{id}} AND {{creation_known}}
          AND {{row_as_told}}) IS TRUE AS same,
@@ -309,6 +375,12 @@ WITH told AS MATERIALIZED (
     SELECT set_config('rollcall.settle', coalesce(array_agg(s.clerk_id)::text, ''), true) AS done
     FROM (SELECT l.clerk_id FROM ledger l LEFT JOIN written w ON w.clerk_id = l.clerk_id
           WHERE w.id IS DISTINCT FROM l.user_id OR l.deleted_at IS NOT NULL) s
+), returned AS (
+    -- Who was erased, and whom Clerk knows all the same, does not come back unnoticed.
+    INSERT INTO rollcall.audit_log (actor, action, target)
+    SELECT 'system', 'user.returned', c.clerk_id
+    FROM judged c JOIN ledger l ON l.clerk_id = c.clerk_id
+    WHERE c.was_erased AND l.deleted_at IS NULL{{mirror}}{{granted}}
 )
 SELECT c.position,
     CASE WHEN c.same THEN 'unchanged'
@@ -354,7 +426,7 @@ WITH told AS MATERIALIZED (
     INSERT INTO {{users}} AS u ({{insert_columns}})
     SELECT {{insert_values}}
     FROM ledger l JOIN told c ON c.user_id = l.user_id
-    RETURNING {{written_columns}}
+    RETURNING {{written_columns}}{{mirror}}{{granted}}
 )
 SELECT count(w.id) AS created,
     set_config('rollcall.settle', coalesce((array_agg(l.clerk_id)

@@ -79,9 +79,20 @@ EmailDecision decide(const EmailClaim& claim, const EmailSituation& situation,
         case EmailAnswer::has_it_verified:
             break;
     }
-    // The claimant may have moved on since the change was made.
-    if (of_claimant == EmailAnswer::not_asked) return {EmailStep::ask_claimant, {}};
-    if (of_claimant == EmailAnswer::has_another) return {EmailStep::overtaken, {}};
+    // The claimant may have moved on since the change was made, or be gone.
+    switch (of_claimant) {
+        case EmailAnswer::not_asked:
+            return {EmailStep::ask_claimant, {}};
+        case EmailAnswer::unreachable:
+            return wait(claim, holder, can_ask);
+        case EmailAnswer::no_such_user:
+        case EmailAnswer::has_another:
+            return {EmailStep::overtaken, {}};
+        case EmailAnswer::has_it:
+        case EmailAnswer::has_it_verified:
+        case EmailAnswer::no_id_of_clerks:
+            break;
+    }
     return refuse(claim, holder, "Clerk says that " + holder.clerk_id + " still has it");
 }
 

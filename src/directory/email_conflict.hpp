@@ -59,7 +59,7 @@ enum class EmailStep : std::uint8_t {
     adopt,       // the holder's row becomes the claimant's
     ask_holder,  // Clerk, then decide again
     ask_claimant,
-    overtaken,  // the claimant has another address by now: read that user again instead
+    overtaken,  // the claimant has another address by now, or is gone: read that user again
     wait,       // until Clerk can be asked
     refuse,     // both have it
 };

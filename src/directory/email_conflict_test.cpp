@@ -97,8 +97,8 @@ TEST(EmailConflict, ClerkDecidesBetweenTwoUsers) {
         EXPECT_EQ(after(has, unasked), EmailStep::ask_claimant);
         EXPECT_EQ(after(has, EmailAnswer::has_another), EmailStep::overtaken);
         EXPECT_EQ(after(has, EmailAnswer::has_it), EmailStep::refuse);
-        EXPECT_EQ(after(has, EmailAnswer::no_such_user), EmailStep::refuse);
-        EXPECT_EQ(after(has, EmailAnswer::unreachable), EmailStep::refuse);
+        EXPECT_EQ(after(has, EmailAnswer::no_such_user), EmailStep::overtaken);
+        EXPECT_EQ(after(has, EmailAnswer::unreachable), EmailStep::wait);
     }
 }
 

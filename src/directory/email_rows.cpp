@@ -19,8 +19,8 @@ std::string folded(std::string_view text) {
 
 }  // namespace
 
-EmailRows::EmailRows(const ApplySql& texts, bool folds_case)
-    : texts_(texts), folds_case_(folds_case) {}
+EmailRows::EmailRows(const ApplySql& texts, const Outbox& outbox, bool folds_case)
+    : texts_(texts), outbox_(outbox), folds_case_(folds_case) {}
 
 Task<> EmailRows::lock(pg::Transaction& tx, const std::string& claimant,
                        const std::string& holder) {
@@ -57,6 +57,7 @@ Task<Answer<void>> EmailRows::release(pg::Transaction& tx, const EmailHolder& ho
     const auto done =
         co_await tx.try_execute({"directory_release_email", texts_.release_email}, params);
     if (!done) co_return std::unexpected(done.error());
+    if (!holder.clerk_id.empty()) co_await outbox_.arm(tx, holder.clerk_id);
     co_return Answer<void>();
 }
 
@@ -65,6 +66,7 @@ Task<Answer<bool>> EmailRows::adopt(pg::Transaction& tx, const EmailHolder& hold
     const auto done = co_await tx.try_execute({"directory_adopt_row", texts_.adopt_row},
                                               pg::Params().text(holder.row).text(clerk_id));
     if (!done) co_return std::unexpected(done.error());
+    if (done->affected() == 1) co_await outbox_.arm(tx, clerk_id);
     co_return done->affected() == 1;
 }
 

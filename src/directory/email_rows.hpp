@@ -6,6 +6,7 @@
 #include "base/task.hpp"
 #include "directory/apply_sql.hpp"
 #include "directory/email_conflict.hpp"
+#include "directory/outbox.hpp"
 #include "pg/pool.hpp"
 
 #include <expected>
@@ -19,8 +20,8 @@ using Answer = std::expected<T, pg::SqlError>;
 
 class EmailRows {
 public:
-    // The texts must outlive this.
-    EmailRows(const ApplySql& texts, bool folds_case);
+    // Both must outlive this.
+    EmailRows(const ApplySql& texts, const Outbox& outbox, bool folds_case);
     EmailRows(const EmailRows&) = delete;
     EmailRows& operator=(const EmailRows&) = delete;
 
@@ -41,6 +42,7 @@ public:
 
 private:
     const ApplySql& texts_;
+    const Outbox& outbox_;
     bool folds_case_;
 };
 

@@ -57,7 +57,7 @@ struct ApplyUser::State {
           retry(std::move(r)),
           config(a),
           metrics(m),
-          single(p, d, c, retry, m),
+          single(p, d, c, retry, a.hold, m),
           asking(e, {}, [this](std::string id) { return ask(std::move(id)); }) {}
 
     Task<int> work_off_due();

@@ -12,9 +12,11 @@
 #include "jobs/metrics.hpp"
 #include "jobs/retry_policy.hpp"
 #include "pg/pool.hpp"
+#include "sync/deletion_guard.hpp"
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,8 @@ namespace rollcall::sync {
 struct ApplyConfig {
     int batch = 256;  // jobs of one transaction at most; give the directory the same
     int lanes = 2;    // transactions under way at once, as many as the work loop has lanes
+    // Deletions beyond it are held back; with DirectoryConfig::deletions_alone.
+    std::optional<DeletionGuard> hold = std::nullopt;
 };
 
 // Told of every job of which something came, for `rollcall dev`.

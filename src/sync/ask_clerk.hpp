@@ -41,6 +41,7 @@ public:
     Task<ClerkAnswer> ask(std::string clerk_id, std::string witness = "");
     // The key is known to be right: that need not be found out.
     void trust_key() { key_proven_ = true; }
+    [[nodiscard]] bool trusts_key() const { return key_proven_; }
 
 private:
     Task<bool> key_is_right(const std::string& but, const std::string& witness);

@@ -1,5 +1,6 @@
 #include "sync/full_pass.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/together.hpp"
 #include "sync/incremental_pass.hpp"
 
@@ -59,16 +60,19 @@ Task<std::optional<CutShort>> FullPass::look() {
     co_return out;
 }
 
-// Of what a run before has seen: a range of which somebody has gone since is read again.
+// Of what a run before has seen: a range of which somebody has gone since is read again. So is the
+// open one: who came since would make up for who has gone.
 Task<std::vector<Range>> FullPass::still_there(std::vector<Range> ranges) {
     for (Range& range : ranges) {
-        if (range.seen == 0) continue;
-        clerk::UserFilter span;
-        if (range.from_ms > 0) span.created_after_ms = range.from_ms - 1;
-        span.created_before_ms = range.done ? range.until_ms : std::optional(range.reached_ms);
-        const auto users = co_await pass_.count(span);
-        if (!users) break;
-        if (*users >= range.seen) continue;
+        if (range.until_ms) {
+            if (range.seen == 0) continue;
+            clerk::UserFilter span;
+            if (range.from_ms > 0) span.created_after_ms = range.from_ms - 1;
+            span.created_before_ms = range.done ? range.until_ms : std::optional(range.reached_ms);
+            const auto users = co_await pass_.count(span);
+            if (!users) break;
+            if (*users >= range.seen) continue;
+        }
         range = {.from_ms = range.from_ms, .until_ms = range.until_ms, .reached_ms = range.from_ms};
     }
     co_return ranges;
@@ -132,6 +136,7 @@ Task<> FullPass::walk(std::size_t number) {
         both.push_back(compare(*turn, current.asked_at));
         if (!turn->over) both.push_back(ask(walk, page));
         co_await together(std::move(both));
+        failpoint("pass.after_page");
         if (pass_.stopped()) co_return;
         if (turn->over) {
             plan_.finish(number, turn->users);

@@ -1,12 +1,31 @@
 #include "sync/key_check.hpp"
 
+#include "base/timeout.hpp"
+#include "jobs/work_loop.hpp"
+#include "sync/sql.hpp"
+
 #include <fmt/format.h>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 namespace rollcall::sync {
 namespace {
+
+std::string other_instance(std::string_view of_key, std::string_view of_database) {
+    return fmt::format(
+        "the secret key is of Clerk instance {}, this database is filled from {}: set the right "
+        "key",
+        of_key, of_database);
+}
+
+Task<> ask_instance(clerk::BackendApi& clerk, Duration limit,
+                    std::optional<clerk::Instance>& instance) {
+    const auto answer = co_await with_timeout(clerk.instance(), limit);
+    if (answer && *answer) instance = **answer;
+}
 
 // A database that webhooks have filled: the key must know some of its users.
 Task<bool> knows_witnesses(RunLedger& runs, Pass& pass) {
@@ -39,14 +58,21 @@ Task<bool> right_key(RunLedger& runs, Pass& pass) {
         known = co_await runs.claim_instance(instance->id, instance->environment_type);
     }
     if (known != instance->id) {
-        pass.fail(RunFailure::other_instance,
-                  fmt::format("the secret key is of Clerk instance {}, this database is filled "
-                              "from {}: set the right key",
-                              instance->id, known));
+        pass.fail(RunFailure::other_instance, other_instance(instance->id, known));
         co_return false;
     }
     pass.parts().refresh.trust_key();
     co_return true;
+}
+
+Task<Result<void>> may_start(pg::Pool& pool, clerk::BackendApi& clerk, Duration limit) {
+    const pg::Rows kept = co_await pool.execute(sql::known_instance);
+    const std::string known(kept.text(0, 0));
+    if (known.empty()) co_return Result<void>();
+    std::optional<clerk::Instance> instance;
+    co_await jobs::guarded("clerk_not_asked", ask_instance(clerk, limit, instance));
+    if (!instance || instance->id == known) co_return Result<void>();
+    co_return fail(ErrorCode::bad_configuration, other_instance(instance->id, known));
 }
 
 }  // namespace rollcall::sync

@@ -90,15 +90,23 @@ double RangePlan::users_left(const Range& range) const {
     if (range.done || !range.until_ms) return 0;
     const std::int64_t left = *range.until_ms - std::max(range.reached_ms, range.claimed_ms);
     if (left < 2) return 0;
-    double seen = static_cast<double>(range.seen);
-    double length = static_cast<double>(range.reached_ms - range.from_ms);
-    if (range.seen == 0) {  // as dense as the others so far
-        length = 0;
+    double seen = 0;
+    double length = 0;
+    const auto add = [&](const Range& one) {
+        seen += static_cast<double>(one.seen);
+        length += static_cast<double>(one.reached_ms - one.from_ms);
+    };
+    // The first begins long before anybody signed up: it is as dense as the others so far, and so
+    // is one of which nothing is seen.
+    const auto tells = [](const Range& one) { return one.seen > 0 && one.from_ms > 0; };
+    if (tells(range)) {
+        add(range);
+    } else {
         for (const Range& other : ranges_) {
-            seen += static_cast<double>(other.seen);
-            length += static_cast<double>(other.reached_ms - other.from_ms);
+            if (tells(other)) add(other);
         }
     }
+    if (seen <= 0) add(range);
     // Nobody seen anywhere: time is all there is to go by.
     if (seen <= 0 || length <= 0) return static_cast<double>(left);
     return static_cast<double>(left) * seen / length;

@@ -57,6 +57,20 @@ TEST(RangePlan, WhoIsDoneTakesHalfOfTheLongest) {
     expect_whole(plan);
 }
 
+// As long as Clerk's whole time before the oldest user counts as theirs, none seem to be left.
+TEST(RangePlan, TheFirstIsSharedOutAsTheOthers) {
+    constexpr std::int64_t oldest = 1'700'000'000'000;
+    RangePlan plan(oldest, oldest + 1'999'999, 2, 10);
+    const auto first = *plan.take();
+    plan.finish(*plan.take(), 1'000);
+    plan.finish(*plan.take(), 0);
+    plan.advance(first, oldest + 100'000, 100);
+    const auto half = plan.take();
+    ASSERT_TRUE(half.has_value());
+    EXPECT_EQ(plan[*half].from_ms, oldest + 550'000);
+    expect_whole(plan);
+}
+
 TEST(RangePlan, WhatIsBeingWorkedOffIsNotSharedOut) {
     RangePlan plan(1'000'000, 1'999'999, 1, 10);
     const auto first = *plan.take();

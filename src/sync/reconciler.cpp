@@ -1,8 +1,11 @@
 #include "sync/reconciler.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
+#include "base/scoped_flag.hpp"
 #include "base/together.hpp"
 #include "base/wakeup.hpp"
+#include "directory/in_flight.hpp"
 #include "jobs/lease.hpp"
 #include "jobs/work_loop.hpp"
 #include "sync/full_pass.hpp"
@@ -18,6 +21,9 @@ namespace rollcall::sync {
 namespace {
 
 constexpr std::string_view lease_name = "sync";
+// How long a transaction that applies something is waited for: longer than its statements may take.
+constexpr std::chrono::minutes open_change_max{5};
+constexpr std::chrono::milliseconds open_change_pause{50};
 
 double seconds_since(SteadyTime begin) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
@@ -30,8 +36,31 @@ bool resumable(const RunSummary& summary, const std::vector<Range>& ranges) {
     return !by_list && std::ranges::any_of(ranges, [](const Range& range) { return !range.done; });
 }
 
+// A pass that has begun is known to what is applied from then on (RunLedger::begin_full); what was
+// being applied already it must see.
+Task<> let_end(Pass& pass) {
+    pg::Pool& pool = pass.parts().pool;
+    const SteadyTime limit = std::chrono::steady_clock::now() + open_change_max;
+    directory::InFlight earlier = co_await directory::InFlight::now(pool);
+    while (!pass.stopped() && co_await earlier.any(pool)) {
+        if (std::chrono::steady_clock::now() > limit) {
+            pass.fail(RunFailure::interrupted,
+                      "a change of a user that began before this run does not end");
+        }
+        co_await sleep(open_change_pause);
+    }
+}
+
 Error busy() {
     return {ErrorCode::conflict, "another run is under way"};
+}
+
+void broken(Pass& pass, const Error& error) {
+    if (error.code == ErrorCode::unavailable) {
+        pass.fail(RunFailure::interrupted, "the database was away for a while");
+    } else {
+        pass.fail(RunFailure::refused_rows, error.message);
+    }
 }
 
 }  // namespace
@@ -57,6 +86,7 @@ struct Reconciler::State {
     };
 
     Task<RunSummary> run(RunRequest request, Progress* progress);
+    Task<> run(RunRequest request, Progress* progress, RunSummary& end);
     Task<> body(Run& run, Pass& pass, Wakeup& over);
     Task<> go(Run& run, Pass& pass);
     Task<> go_full(Run& run, Pass& pass);
@@ -66,7 +96,8 @@ struct Reconciler::State {
     void judge(Run& run, const Pass& pass) const;
     Task<> record(Run& run);
     Task<> end(Run& run, const Pass& pass);
-    Task<> approve(std::int64_t run, Result<HeldDecision>& decision);
+    Task<> approve(std::int64_t run, Actor by, std::optional<std::string> clerk_id,
+                   Result<HeldDecision>& decision);
 
     Pass::Parts parts;
     ReconcilerConfig config;
@@ -87,7 +118,10 @@ Task<> Reconciler::State::go_full(Run& run, Pass& pass) {
     if (!run.request.dry_run && !run.request.start_anew) beginning = co_await runs.cut_short();
     if (!beginning) beginning = co_await run.full->look();
     if (!beginning) co_return;
-    if (!run.request.dry_run) co_await runs.begin_full(run.summary.run, *beginning);
+    if (!run.request.dry_run) {
+        co_await runs.begin_full(run.summary.run, *beginning);
+        co_await let_end(pass);
+    }
     run.watermark_ms = beginning->newest_updated_ms;
     co_await run.full->run(*beginning);
 }
@@ -118,6 +152,7 @@ Task<> Reconciler::State::body(Run& run, Pass& pass, Wakeup& over) {
 Task<> Reconciler::State::save(const Run& run) {
     if (run.request.dry_run) co_return;
     const std::vector<Range> ranges = run.full ? run.full->ranges() : std::vector<Range>();
+    failpoint("pass.before_save");
     co_await jobs::guarded("sync_run_not_saved", runs.save(run.summary, ranges));
 }
 
@@ -147,7 +182,7 @@ Task<> Reconciler::State::both(Run& run, Pass& pass) {
     std::vector<Task<>> tasks;
     tasks.push_back(body(run, pass, over));
     tasks.push_back(watch(run, pass, over));
-    co_await lease.keep_during(together(std::move(tasks)));
+    co_await together(std::move(tasks));
 }
 
 void Reconciler::State::judge(Run& run, const Pass& pass) const {
@@ -162,11 +197,16 @@ void Reconciler::State::judge(Run& run, const Pass& pass) const {
 }
 
 Task<> Reconciler::State::record(Run& run) {
-    const RunSummary& summary = run.summary;
+    RunSummary& summary = run.summary;
     const std::vector<Range> ranges = run.full ? run.full->ranges() : std::vector<Range>();
     if (summary.status == RunStatus::completed) {
         if (summary.mode == RunMode::full) co_await held.supersede(summary.run);
-        co_await runs.completed(summary, run.watermark_ms);
+        failpoint("pass.before_completed");
+        if (co_await runs.completed(summary, run.watermark_ms)) co_return;
+        // Another run has buried this one: it completed nothing.
+        summary.status = RunStatus::failed;
+        summary.failure = RunFailure::killed;
+        summary.error = "the lease was lost, another run has followed";
         co_return;
     }
     if (resumable(summary, ranges)) {
@@ -211,18 +251,25 @@ Task<RunSummary> Reconciler::State::run(RunRequest request, Progress* progress) 
     }
     if (!request.dry_run) {
         co_await runs.bury_killed();
-        run.summary.run = co_await runs.begin(run.summary.mode, request.trigger);
+        run.summary.run = co_await runs.begin(run.summary.mode, request.trigger, "", request.by);
     }
     Pass pass(co_await asio::this_coro::executor, parts, run.summary, request.dry_run, progress);
-    const bool ended = co_await jobs::guarded("sync_run_broken", both(run, pass));
-    if (!ended) pass.fail(RunFailure::interrupted, "the database was away for a while");
+    if (const auto ended = co_await jobs::caught(both(run, pass)); !ended) {
+        log::warn("sync_run_broken", {{"reason", ended.error().message}});
+        broken(pass, ended.error());
+    }
     pass.report_progress();
     co_await end(run, pass);
     co_return run.summary;
 }
 
-Task<> Reconciler::State::approve(std::int64_t run, Result<HeldDecision>& decision) {
-    decision = co_await held.approve(run, lease);
+Task<> Reconciler::State::run(RunRequest request, Progress* progress, RunSummary& end) {
+    end = co_await run(request, progress);
+}
+
+Task<> Reconciler::State::approve(std::int64_t run, Actor by, std::optional<std::string> clerk_id,
+                                  Result<HeldDecision>& decision) {
+    decision = co_await held.approve(run, std::move(clerk_id), lease, std::move(by));
 }
 
 Reconciler::Reconciler(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk,
@@ -230,45 +277,31 @@ Reconciler::Reconciler(pg::Pool& pool, directory::Directory& directory, clerk::B
     : state_(std::make_unique<State>(pool, directory, clerk, refresh, std::move(config))) {}
 Reconciler::~Reconciler() = default;
 
-namespace {
-
-// While it lives, the one run of this process is ours.
-class Turn {
-public:
-    explicit Turn(bool& running) : running_(running) { running_ = true; }
-    ~Turn() { running_ = false; }
-    Turn(const Turn&) = delete;
-    Turn& operator=(const Turn&) = delete;
-
-private:
-    bool& running_;
-};
-
-}  // namespace
-
 Task<Result<RunSummary>> Reconciler::run(RunRequest request, Progress* progress) {
     ensure(request.mode != RunMode::user, "single users are UserRefresh's");
     if (state_->running) co_return std::unexpected(busy());
-    const Turn turn(state_->running);
+    const ScopedFlag running(state_->running);
     state_->interrupted = false;
-    if (!co_await state_->lease.hold()) co_return std::unexpected(busy());
-    RunSummary summary = co_await state_->run(request, progress);
-    co_await state_->lease.release();
+    RunSummary summary;
+    const bool ours = co_await state_->lease.during(state_->run(request, progress, summary));
+    if (!ours) co_return std::unexpected(busy());
     co_return summary;
 }
 
-Task<Result<HeldDecision>> Reconciler::approve_deletes(std::int64_t run) {
+Task<Result<HeldDecision>> Reconciler::approve_deletes(std::int64_t run, Actor by,
+                                                       std::optional<std::string> clerk_id) {
     if (state_->running) co_return std::unexpected(busy());
-    const Turn turn(state_->running);
-    if (!co_await state_->lease.hold()) co_return std::unexpected(busy());
+    const ScopedFlag running(state_->running);
     Result<HeldDecision> decision;
-    co_await state_->lease.keep_during(state_->approve(run, decision));
-    co_await state_->lease.release();
+    const bool ours = co_await state_->lease.during(
+        state_->approve(run, std::move(by), std::move(clerk_id), decision));
+    if (!ours) co_return std::unexpected(busy());
     co_return decision;
 }
 
-Task<Result<std::int64_t>> Reconciler::discard_deletes(std::int64_t run) {
-    co_return co_await state_->held.discard(run);
+Task<Result<std::int64_t>> Reconciler::discard_deletes(std::int64_t run, Actor by,
+                                                       std::optional<std::string> clerk_id) {
+    co_return co_await state_->held.discard(run, std::move(clerk_id), std::move(by));
 }
 
 void Reconciler::interrupt() {

@@ -21,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rollcall::sync {
@@ -50,11 +51,13 @@ public:
     // `progress` may be null and must outlive the call.
     Task<Result<RunSummary>> run(RunRequest request, Progress* progress = nullptr);
 
-    // Deletes the users that run `run` held back, each looked up by id once more. not_found when
-    // none of that run wait, conflict as above.
-    Task<Result<HeldDecision>> approve_deletes(std::int64_t run);
+    // Deletes the users that run `run` held back, or of these one, each looked up by id once more.
+    // not_found when none of that run wait, conflict as above.
+    Task<Result<HeldDecision>> approve_deletes(std::int64_t run, Actor by = {},
+                                               std::optional<std::string> clerk_id = {});
     // Drops them; the next complete pass judges anew. How many.
-    Task<Result<std::int64_t>> discard_deletes(std::int64_t run);
+    Task<Result<std::int64_t>> discard_deletes(std::int64_t run, Actor by = {},
+                                               std::optional<std::string> clerk_id = {});
 
     // The run under way ends at once, as interrupted: what has come from Clerk is worked off, and
     // nothing more is waited for. The next complete pass goes on from there.

@@ -44,6 +44,8 @@ public:
 
     // The key is known to be of the right instance: that need not be asked.
     void trust_key() { clerk_.trust_key(); }
+    // Whether that is known by now, so that whoever asks next need not find it out.
+    [[nodiscard]] bool trusts_key() const { return clerk_.trusts_key(); }
 
     // `held` is told of each deletion that the guard holds back, each time. Neither must wait.
     void observe(ChangeObserver changed, std::function<void()> held = {}) {

@@ -2,6 +2,8 @@
 // those of `rollcall.sync_runs`, of `sync --json` and of the cron route's answer.
 #pragma once
 
+#include "base/actor.hpp"
+
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -22,7 +24,7 @@ enum class RunFailure : std::uint8_t {
     other_instance,  // the key is of another Clerk instance than the one this database is filled
                      // from
     inconsistent,    // what Clerk listed cannot be all: nothing was concluded from it
-    refused_rows,    // the users table took some users not
+    refused_rows,    // the users table took some users not, or the database refused something
     interrupted,     // by interrupt(), or because the lease was lost or the database away
     killed,          // it left no word of its end
 };
@@ -44,8 +46,9 @@ struct RunRequest {
     // incremental becomes full while there is nothing to start from. user is UserRefresh's.
     RunMode mode = RunMode::incremental;
     RunTrigger trigger = RunTrigger::cli;
-    bool dry_run = false;     // compares only: writes nothing, and no row in sync_runs
-    bool start_anew = false;  // a complete pass that was cut short is not continued
+    bool dry_run = false;       // compares only: writes nothing, and no row in sync_runs
+    bool start_anew = false;    // a complete pass that was cut short is not continued
+    std::optional<Actor> by{};  // who asked for it, for the audit log; nothing: no person did
 };
 
 // Where the table differed from Clerk, before it was repaired.

@@ -156,9 +156,11 @@ Task<SyncState> RunLedger::state() {
     };
 }
 
-Task<std::int64_t> RunLedger::begin(RunMode mode, RunTrigger trigger, std::string_view clerk_id) {
+Task<std::int64_t> RunLedger::begin(RunMode mode, RunTrigger trigger, std::string_view clerk_id,
+                                    const std::optional<Actor>& by) {
     pg::Params params;
     params.text(to_string(mode)).text(to_string(trigger)).text(instance_).text(clerk_id);
+    params.text(by ? by->to_json() : "");
     const pg::Rows rows = co_await pool_.execute(sql::begin_run, params);
     co_return rows.bigint(0, 0);
 }
@@ -181,16 +183,18 @@ Task<> RunLedger::finish(const RunSummary& summary) {
     co_await pool_.execute_together(std::move(steps));
 }
 
-Task<> RunLedger::completed(const RunSummary& summary, std::int64_t watermark_ms) {
+Task<bool> RunLedger::completed(const RunSummary& summary, std::int64_t watermark_ms) {
     const bool full = summary.mode == RunMode::full;
     std::vector<pg::Pool::Step> steps;
-    steps.push_back({&sql::note_completed, pg::Params().bigint(watermark_ms).boolean(full)});
     steps.push_back({&sql::save_run, save_params(summary)});
+    steps.push_back({&sql::note_completed,
+                     pg::Params().bigint(watermark_ms).boolean(full).bigint(summary.run)});
     if (full) {
         forget(steps, summary.run);
         steps.push_back({&sql::prune_runs, {}});
     }
-    co_await pool_.execute_together(std::move(steps));
+    const std::vector<pg::Rows> done = co_await pool_.execute_together(std::move(steps));
+    co_return done.front().affected() > 0;
 }
 
 Task<std::string> RunLedger::claim_instance(std::string_view id,

@@ -70,8 +70,9 @@ public:
     Task<std::optional<RunRecord>> last_full();
     Task<SyncState> state();
 
-    // Begins a run; its id.
-    Task<std::int64_t> begin(RunMode mode, RunTrigger trigger, std::string_view clerk_id = "");
+    // Begins a run; its id. Of one that a person asked for an entry of the audit log tells.
+    Task<std::int64_t> begin(RunMode mode, RunTrigger trigger, std::string_view clerk_id = "",
+                             const std::optional<Actor>& by = {});
     // Ends as failed what is still `running`: for whoever holds the lease, when nobody else is.
     Task<> bury_killed();
     // The heartbeat: how far the run is, so that it can be gone on from; with a status other than
@@ -79,8 +80,9 @@ public:
     Task<> save(const RunSummary& so_far, const std::vector<Range>& ranges = {});
     // The end of a run that did not complete and leaves nothing to go on from.
     Task<> finish(const RunSummary& summary);
-    // The end of one that did. The watermark never goes back.
-    Task<> completed(const RunSummary& summary, std::int64_t watermark_ms);
+    // The end of one that did. The watermark never goes back. False, and nothing changes, when the
+    // run was buried meanwhile.
+    Task<bool> completed(const RunSummary& summary, std::int64_t watermark_ms);
 
     // The fingerprint: stores `id` where none is kept yet; the one that is kept.
     Task<std::string> claim_instance(std::string_view id, std::string_view environment_type);
@@ -89,7 +91,8 @@ public:
 
     // The complete pass that was cut short last, if it is not too old to go on from.
     Task<std::optional<CutShort>> cut_short();
-    // `run` begins with this, and has the ranges and absences of the run that it goes on from.
+    // `run` begins with this, and has the ranges and absences of the run that it goes on from. From
+    // then on an event of before, of a user whom nobody knew, is doubted.
     Task<> begin_full(std::int64_t run, const CutShort& beginning);
 
 private:

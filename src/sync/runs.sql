@@ -49,9 +49,17 @@ SELECT (extract(epoch FROM now()) * 1000)::bigint AS now_ms, s.watermark_ms,
 FROM rollcall.sync_state s, held h
 
 -- name: begin_run
-INSERT INTO rollcall.sync_runs (mode, trigger, instance, clerk_id)
-VALUES ($1::text, $2::text, $3::text, nullif($4::text, ''))
-RETURNING id
+-- Who asked for it, if a person did ($5), is told to the audit log.
+WITH run AS (
+    INSERT INTO rollcall.sync_runs (mode, trigger, instance, clerk_id)
+    VALUES ($1::text, $2::text, $3::text, nullif($4::text, ''))
+    RETURNING id, mode, clerk_id
+)
+SELECT run.id, CASE WHEN who.said IS NOT NULL
+    THEN rollcall.audit('sync.manual', run.clerk_id,
+                        jsonb_build_object('run', run.id, 'mode', run.mode))::text END AS told
+FROM run, (SELECT CASE WHEN $5::text <> ''
+                       THEN set_config('rollcall.actor', $5::text, true) END AS said OFFSET 0) who
 
 -- name: bury_killed_runs
 UPDATE rollcall.sync_runs r
@@ -118,6 +126,13 @@ UPDATE rollcall.sync_ranges g SET run_id = $1::bigint WHERE g.run_id = $2::bigin
 UPDATE rollcall.sync_absences a SET run_id = $1::bigint WHERE a.run_id = $2::bigint
 
 -- name: note_beginning
+-- By two clocks: who was there by the later of them was to be listed. Not by one that is far ahead,
+-- by which everybody was.
+WITH listed AS (
+    UPDATE rollcall.sync_state s
+    SET listed_at = greatest(now(), least(now() + interval '5 minutes', to_timestamp(
+        greatest($2::bigint, $4::bigint) / 1000.0)))
+)
 UPDATE rollcall.sync_runs r
 SET newest_created_ms = $2::bigint, expected = $3::bigint, newest_updated_ms = $4::bigint,
     continues = nullif($5::bigint, 0)
@@ -141,9 +156,11 @@ DELETE FROM rollcall.sync_ranges WHERE run_id <= $1::bigint
 DELETE FROM rollcall.sync_absences WHERE run_id <= $1::bigint
 
 -- name: note_completed
+-- Of run $3, after save_run: one that was buried meanwhile did not complete.
 UPDATE rollcall.sync_state s
 SET watermark_ms = greatest(s.watermark_ms, $1::bigint),
     full_completed_at = CASE WHEN $2::boolean THEN now() ELSE s.full_completed_at END
+WHERE EXISTS (SELECT FROM rollcall.sync_runs r WHERE r.id = $3::bigint AND r.status = 'completed')
 
 -- name: add_absences
 INSERT INTO rollcall.sync_absences (run_id, clerk_id)
@@ -167,16 +184,39 @@ INSERT INTO rollcall.held_deletes (run_id, clerk_id)
 SELECT a.run_id, a.clerk_id FROM rollcall.sync_absences a WHERE a.run_id = $1::bigint
 
 -- name: supersede_held
--- A later complete pass has judged anew.
+-- A later complete pass has judged anew. One that comes too late says nothing of a later one's.
 UPDATE rollcall.held_deletes h SET decided_at = now(), decision = 'superseded'
-WHERE h.decided_at IS NULL AND h.run_id <> $1::bigint
+WHERE h.decided_at IS NULL AND h.run_id < $1::bigint
 
 -- name: some_held
 SELECT h.clerk_id FROM rollcall.held_deletes h
 WHERE h.run_id = $1::bigint AND h.decided_at IS NULL AND h.clerk_id > $2::text
+  AND ($3::text IS NULL OR h.clerk_id = $3::text)
 ORDER BY h.clerk_id LIMIT 100
 
+-- name: held_list
+-- All that wait for a person, or user $1: held back by a pass, or by webhook.
+SELECT h.clerk_id, h.run, h.job, rollcall.rfc3339(h.held_at) AS held_at
+FROM (SELECT p.clerk_id, p.run_id AS run, NULL::uuid AS job, p.held_at
+      FROM rollcall.held_deletes p WHERE p.decided_at IS NULL
+      UNION ALL
+      SELECT w.clerk_id, NULL, w.job, w.held_at FROM rollcall.held_deletions() AS w) AS h
+WHERE $1::text IS NULL OR h.clerk_id = $1::text
+ORDER BY h.held_at, h.clerk_id
+LIMIT $2::integer
+
 -- name: decide_held
-UPDATE rollcall.held_deletes h SET decided_at = now(), decision = $3::text
-WHERE h.run_id = $1::bigint AND h.decided_at IS NULL
-  AND ($2::text[] IS NULL OR h.clerk_id = ANY ($2::text[]))
+-- A person's decisions have an entry of the audit log each; $4 is who it was.
+WITH decided AS (
+    UPDATE rollcall.held_deletes h SET decided_at = now(), decision = $3::text
+    WHERE h.run_id = $1::bigint AND h.decided_at IS NULL
+      AND ($2::text[] IS NULL OR h.clerk_id = ANY ($2::text[]))
+    RETURNING h.clerk_id
+)
+SELECT d.clerk_id,
+    CASE WHEN $3::text IN ('approved', 'discarded')
+         THEN rollcall.audit(CASE $3::text WHEN 'approved' THEN 'deletes.approve'
+                                           ELSE 'deletes.discard' END,
+                             d.clerk_id, jsonb_build_object('run', $1::bigint)) END
+FROM (SELECT set_config('rollcall.actor', $4::text, true) AS said OFFSET 0) who, decided d
+WHERE who.said IS NOT NULL

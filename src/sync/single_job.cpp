@@ -1,7 +1,8 @@
 #include "sync/single_job.hpp"
 
 #include "base/log.hpp"
-#include "crypto/encoding.hpp"
+#include "jobs/job_trace.hpp"
+#include "jobs/original_event.hpp"
 #include "sync/refusal.hpp"
 #include "sync/sql.hpp"
 
@@ -15,12 +16,6 @@ namespace {
 constexpr int rounds_max = 8;
 // Clerk's webhooks are delivered for 28 hours, the last pauses being ten hours long.
 constexpr std::chrono::hours other_event_max{72};
-
-std::optional<std::string> exact_bytes(const std::optional<std::string>& stored) {
-    constexpr std::string_view mark = "base64:";
-    if (!stored || !stored->starts_with(mark)) return stored;
-    return crypto::base64_decode(std::string_view(*stored).substr(mark.size()));
-}
 
 pg::Statement finish_statement(const jobs::Outcome& outcome) {
     return std::holds_alternative<jobs::Failed>(outcome) ? sql::bury : sql::put_off;
@@ -42,13 +37,16 @@ pg::Params finish_params(const std::string& id, const jobs::Outcome& outcome, in
 }  // namespace
 
 SingleJob::SingleJob(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
-                     const jobs::RetryPolicy& retry, jobs::Metrics& metrics)
+                     const jobs::RetryPolicy& retry, std::optional<DeletionGuard> hold,
+                     jobs::Metrics& metrics)
     : pool_(pool),
       directory_(directory),
       clerk_(clerk != nullptr ? std::make_optional<ClerkReader>(pool, *clerk) : std::nullopt),
       retry_(retry),
       metrics_(metrics),
-      conflicts_(directory, clerk_ ? &*clerk_ : nullptr) {}
+      conflicts_(directory, clerk_ ? &*clerk_ : nullptr) {
+    if (hold) hold_.emplace(*hold);
+}
 
 Task<std::optional<JobFacts>> SingleJob::look(const std::string& id) {
     const pg::Rows rows = co_await pool_.execute(sql::job_facts, pg::Params().text(id));
@@ -57,6 +55,8 @@ Task<std::optional<JobFacts>> SingleJob::look(const std::string& id) {
     out.job.id = id;
     out.job.kind = rows.text(0, 0);
     out.job.subject = rows.text(0, 1);
+    out.job.event_id = rows.text(0, 10);
+    out.job.trace = rows.text(0, 11);
     if (const auto email = rows.maybe(0, 2)) out.email = std::string(*email);
     out.version = rows.bigint(0, 3);
     out.job.attempt = static_cast<int>(rows.bigint(0, 4)) + 1;
@@ -65,6 +65,7 @@ Task<std::optional<JobFacts>> SingleJob::look(const std::string& id) {
     out.job.age = std::chrono::milliseconds(rows.bigint(0, 7));
     if (const auto event = rows.maybe(0, 8)) out.job.original_event = std::string(*event);
     out.touched_at = rows.number(0, 9);
+    out.retried = rows.boolean(0, 12);
     co_return out;
 }
 
@@ -78,7 +79,7 @@ std::optional<directory::EmailClaim> SingleJob::claim_of(const JobFacts& facts) 
                                 .email = *facts.email,
                                 .version = facts.version,
                                 .verified = std::nullopt};
-    if (const auto bytes = exact_bytes(facts.job.original_event)) {
+    if (const auto bytes = jobs::exact_bytes(facts.job.original_event)) {
         const clerk::Event event = parser_.parse(*bytes);
         const auto* user = std::get_if<clerk::User>(&event.data);
         if (user != nullptr && user->id == claim.clerk_id && user->email == claim.email) {
@@ -177,10 +178,12 @@ Task<SingleJob::Step> SingleJob::apply(pg::Transaction given, Attempt& attempt) 
     std::optional<pg::SqlError> refusal;
     {
         pg::Transaction tx = std::move(given);
+        if (co_await held(tx, attempt.facts)) co_return jobs::Completed{};
         co_await directory_.emails().renew_id(tx, attempt.facts.job.subject);
         auto applied = co_await directory_.apply_job(tx, attempt.facts.job.id);
-        if (applied && applied->size() == 0)
+        if (applied && applied->size() == 0) {
             co_return jobs::Completed{};  // another worker's by now
+        }
         if (applied && (*applied)[0].outcome == directory::Outcome::conflict) co_return Ending();
         if (applied) {
             const auto committed = co_await tx.try_commit();
@@ -194,6 +197,22 @@ Task<SingleJob::Step> SingleJob::apply(pg::Transaction given, Attempt& attempt) 
         }
     }
     co_return co_await refused(attempt, std::move(*refusal));
+}
+
+// Whether the job was given up for a person, who may set it going again: it is applied then.
+Task<bool> SingleJob::held(pg::Transaction& tx, const JobFacts& facts) {
+    if (!hold_ || facts.job.kind != jobs::user_deleted || facts.retried) co_return false;
+    const auto reason = co_await hold_->reason(tx, facts.job.subject);
+    if (!reason) co_return false;
+    const jobs::Outcome ending = jobs::Failed{*reason};
+    co_await tx.execute(finish_statement(ending),
+                        finish_params(facts.job.id, ending, facts.job.attempt));
+    co_await tx.commit();
+    metrics_.ended(facts.job.kind, jobs::Metrics::Ending::noop, facts.job.attempt);
+    log::warn("deletion_held", {{"job_id", facts.job.id},
+                                {"trace_id", jobs::trace_of(facts.job).trace_id()},
+                                {"reason", *reason}});
+    co_return true;
 }
 
 // The row cannot follow (other rows need it, its e-mail may not be empty), but the user is gone:
@@ -267,12 +286,17 @@ void SingleJob::tell(const JobFacts& facts, const jobs::Outcome& outcome) {
                    facts.job.attempt);
     const std::string& reason =
         dead ? std::get<jobs::Failed>(outcome).reason : std::get<jobs::Retry>(outcome).reason;
+    const std::string trace_id = jobs::trace_of(facts.job).trace_id();
     if (dead) {
-        log::error("job_dead",
-                   {{"job_id", facts.job.id}, {"kind", facts.job.kind}, {"reason", reason}});
+        log::error("job_dead", {{"job_id", facts.job.id},
+                                {"kind", facts.job.kind},
+                                {"trace_id", trace_id},
+                                {"reason", reason}});
     } else {
-        log::warn("job_retry",
-                  {{"job_id", facts.job.id}, {"kind", facts.job.kind}, {"reason", reason}});
+        log::warn("job_retry", {{"job_id", facts.job.id},
+                                {"kind", facts.job.kind},
+                                {"trace_id", trace_id},
+                                {"reason", reason}});
     }
 }
 

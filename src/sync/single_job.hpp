@@ -12,6 +12,7 @@
 #include "jobs/outcome.hpp"
 #include "jobs/retry_policy.hpp"
 #include "pg/pool.hpp"
+#include "sync/deletion_hold.hpp"
 #include "sync/email_conflicts.hpp"
 
 #include <functional>
@@ -26,6 +27,7 @@ struct JobFacts {
     std::optional<std::string> email;
     std::int64_t version = 0;
     double touched_at = 0;  // enqueued or put off; seconds since 1970 by the database
+    bool retried = false;   // a person has set it going again
 };
 
 // Whether Clerk may be asked: that takes as long as Clerk likes.
@@ -37,9 +39,11 @@ enum class Handled : std::uint8_t {
 
 class SingleJob {
 public:
-    // `clerk` may be null. All references must outlive this.
+    // `clerk` may be null, `hold` be absent: no deletion is held back then. All references must
+    // outlive this.
     SingleJob(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi* clerk,
-              const jobs::RetryPolicy& retry, jobs::Metrics& metrics);
+              const jobs::RetryPolicy& retry, std::optional<DeletionGuard> hold,
+              jobs::Metrics& metrics);
 
     // Told of the job when it is applied.
     using Report = std::function<void(const directory::AppliedBatch&)>;
@@ -59,6 +63,7 @@ private:
     Task<std::optional<JobFacts>> look(const std::string& id);
     Task<Step> round(Attempt& attempt);
     Task<Step> apply(pg::Transaction tx, Attempt& attempt);
+    Task<bool> held(pg::Transaction& tx, const JobFacts& facts);
     Task<bool> forget(const JobFacts& facts, const pg::SqlError& why);
     Task<Step> refused(Attempt& attempt, pg::SqlError error);
     [[nodiscard]] jobs::Outcome wait(const JobFacts& facts, std::string reason);
@@ -73,6 +78,7 @@ private:
     const jobs::RetryPolicy& retry_;
     jobs::Metrics& metrics_;
     EmailConflicts conflicts_;
+    std::optional<DeletionHold> hold_;
     clerk::EventParser parser_;
     Random random_;
 };

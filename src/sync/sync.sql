@@ -11,7 +11,9 @@ SELECT j.job_type,
     j.attempts, coalesce(j.max_attempts, 0) AS max_attempts, j.fence,
     (extract(epoch FROM now() - told.created_at) * 1000)::bigint AS age_ms,
     j.original_event,
-    CASE WHEN isfinite(j.updated_at) THEN date_part('epoch', j.updated_at) ELSE 0 END AS touched_at
+    CASE WHEN isfinite(j.updated_at) THEN date_part('epoch', j.updated_at) ELSE 0 END AS touched_at,
+    j.event_id, j.trace,
+    j.history @> '[{"status": "PENDING", "error": "retried on request"}]' AS retried
 FROM public.job_queue j
 CROSS JOIN LATERAL (
     SELECT coalesce(j.subject, j.payload ->> 'clerk_id') AS clerk_id,
@@ -87,6 +89,16 @@ SELECT pg_advisory_xact_lock(hashtextextended('rollcall.absences', 0))
 
 -- name: deletions_lately
 SELECT count(*) AS users FROM rollcall.absences a WHERE a.concluded_at > now() - interval '1 hour'
+
+-- name: lock_webhook_deletions
+-- One deletion by webhook at a time, so that the guard counts all of them.
+SELECT pg_advisory_xact_lock(hashtextextended('rollcall.webhook_deletions', 0))
+
+-- name: webhook_deletions
+-- How many there were within the hour; whether user $1 is deleted anyway.
+SELECT d.users, EXISTS (SELECT FROM rollcall.ledger l
+                        WHERE l.clerk_id = $1::text AND l.deleted_at IS NOT NULL) AS deleted
+FROM rollcall.webhook_deletions() AS d
 
 -- name: active_users
 SELECT count(*) AS users FROM rollcall.ledger l WHERE l.deleted_at IS NULL

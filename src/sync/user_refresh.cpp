@@ -1,5 +1,6 @@
 #include "sync/user_refresh.hpp"
 
+#include "base/log.hpp"
 #include "base/wakeup.hpp"
 #include "jobs/work_loop.hpp"
 
@@ -58,17 +59,21 @@ UserRefresh::UserRefresh(RunLedger& runs, MakeLookup make_lookup, UserRefreshCon
     : runs_(runs), make_lookup_(std::move(make_lookup)), config_(config) {}
 UserRefresh::~UserRefresh() = default;
 
-Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger) {
+Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger,
+                                   std::optional<Actor> by) {
     const SteadyTime began = std::chrono::steady_clock::now();
     RunSummary summary;
     summary.mode = RunMode::user;
-    summary.run = co_await runs_.begin(RunMode::user, trigger, clerk_id);
+    summary.run = co_await runs_.begin(RunMode::user, trigger, clerk_id, by);
     const auto lookup = make_lookup_();
     for (int number = 1;; ++number) {
         std::optional<Refreshed> answer;
-        if (!co_await jobs::guarded("user_not_refreshed",
-                                    ask(lookup->refresh(), clerk_id, answer))) {
-            fail(summary, RunFailure::interrupted, "The database was away");
+        const auto asked = co_await jobs::caught(ask(lookup->refresh(), clerk_id, answer));
+        if (!asked) {
+            log::warn("user_not_refreshed", {{"reason", asked.error().message}});
+            const bool away = asked.error().code == ErrorCode::unavailable;
+            fail(summary, away ? RunFailure::interrupted : RunFailure::refused_rows,
+                 (away ? "The database was away: " : "") + asked.error().message);
             break;
         }
         if (std::holds_alternative<jobs::Completed>(answer->ending)) {
@@ -100,7 +105,8 @@ Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger) {
     co_return summary;
 }
 
-Task<Result<RunSummary>> UserRefresh::run(std::string clerk_id, RunTrigger trigger) {
+Task<Result<RunSummary>> UserRefresh::run(std::string clerk_id, RunTrigger trigger,
+                                          std::optional<Actor> by) {
     if (clerk_id.empty() || clerk_id.size() > clerk_id_max) {
         co_return rollcall::fail(ErrorCode::invalid_input, "this cannot be the id of a Clerk user");
     }
@@ -122,7 +128,7 @@ Task<Result<RunSummary>> UserRefresh::run(std::string clerk_id, RunTrigger trigg
             for (const auto& waiter : flight.waiting) waiter->wake();
         }
     } landing{.refresh = *this, .clerk_id = clerk_id, .flight = *flight};
-    flight->summary = co_await look(clerk_id, trigger);
+    flight->summary = co_await look(clerk_id, trigger, std::move(by));
     co_return *flight->summary;
 }
 

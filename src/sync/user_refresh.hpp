@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -35,14 +36,16 @@ public:
     // The summary says what became of it: completed, with a deletion held back as of a pass, or
     // failed with the reason (Clerk out of reach, a row that another user's stands in the way of).
     // invalid_input for what is no id of Clerk's,
-    // rate_limited when too many are under way. A database that is away throws Unavailable.
-    Task<Result<RunSummary>> run(std::string clerk_id, RunTrigger trigger);
+    // rate_limited when too many are under way. A database that is away throws Unavailable. `by` is
+    // whom the audit log names; who shares another's question is not.
+    Task<Result<RunSummary>> run(std::string clerk_id, RunTrigger trigger,
+                                 std::optional<Actor> by = {});
 
     void observe(RunObserver observer) { observer_ = std::move(observer); }
 
 private:
     struct Flight;
-    Task<RunSummary> look(std::string clerk_id, RunTrigger trigger);
+    Task<RunSummary> look(std::string clerk_id, RunTrigger trigger, std::optional<Actor> by);
     Task<Result<RunSummary>> share(std::shared_ptr<Flight> flight);
 
     RunLedger& runs_;
