@@ -107,6 +107,7 @@ void Chores::State::lost_duty() {
     // Another instance tells these now.
     metrics.depth(queue_users, {});
     metrics.depth(queue_effects, {});
+    metrics.depth(queue_mirror, {});
 }
 
 Task<int> Chores::State::pass() {

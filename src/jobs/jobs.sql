@@ -7,9 +7,10 @@
 -- Unnested in the select list: in FROM, the server would copy every row into a store first, which
 -- costs an eighth more (half of its time in the kernel).
 INSERT INTO public.job_queue (id, job_type, payload, status, priority, error, event_id,
-    original_event, subject, version, banned, locked, clerk_created_at, processed_at, history)
+    original_event, subject, version, banned, locked, clerk_created_at, trace, processed_at,
+    history)
 SELECT id, job_type, payload, status, priority, error, event_id, original_event, subject, version,
-    banned, locked, clerk_created_at, CASE WHEN status = 'FAILED' THEN now() END,
+    banned, locked, clerk_created_at, trace, CASE WHEN status = 'FAILED' THEN now() END,
     CASE WHEN status = 'FAILED'
          THEN rollcall.add_transition('[]', status, error => error, at => now()) ELSE '[]' END
 FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS job_type,
@@ -18,32 +19,40 @@ FROM (SELECT unnest($1::uuid[]) AS id, unnest($2::text[]) AS job_type,
           unnest($7::text[]) AS event_id, unnest($8::text[]) AS original_event,
           unnest($9::text[]) AS subject, unnest($10::bigint[]) AS version,
           unnest($11::boolean[]) AS banned, unnest($12::boolean[]) AS locked,
-          unnest($13::timestamptz[]) AS clerk_created_at) AS j
+          unnest($13::timestamptz[]) AS clerk_created_at, unnest($14::text[]) AS trace) AS j
 ON CONFLICT (event_id) DO NOTHING
 RETURNING event_id
+
+-- name: date_back
+-- Jobs of events that waited elsewhere for this database: as if it had been there all the time.
+UPDATE public.job_queue j SET created_at = least(a.at, now()), run_at = least(a.at, now())
+FROM unnest($1::uuid[], $2::timestamptz[]) AS a (id, at)
+WHERE j.id = a.id
 
 -- name: resend
 -- Events that were there already. Where their job is FAILED the delivery sets it going again, with
 -- what it carries this time: the stored copy may have been blanked, or read by an older version. An
--- event that is as unusable as before is FAILED again at once.
+-- event that is as unusable as before is FAILED again at once. A deletion that is held back waits
+-- for a person, however often it is delivered.
 WITH delivered AS MATERIALIZED (
     SELECT * FROM unnest($1::text[], $2::text[], $3::jsonb[], $4::text[], $5::integer[],
         $6::text[], $7::text[], $8::text[], $9::bigint[], $10::boolean[], $11::boolean[],
-        $12::timestamptz[])
+        $12::timestamptz[], $13::text[])
     AS d (event_id, job_type, payload, status, priority, error, original_event, subject, version,
-        banned, locked, clerk_created_at)
+        banned, locked, clerk_created_at, trace)
 ), failed AS MATERIALIZED (
     SELECT j.id, j.event_id FROM public.job_queue j
-    WHERE j.event_id = ANY($1::text[]) AND j.status = 'FAILED'
-    ORDER BY j.id
+    WHERE j.event_id = ANY($1::text[]) AND j.status = 'FAILED' AND NOT rollcall.deletion_held(j)
+    ORDER BY j.event_id
     FOR UPDATE
 ), again AS (
     UPDATE public.job_queue j
     SET status = d.status, job_type = d.job_type, payload = d.payload, priority = d.priority,
         error = d.error, result = NULL, original_event = d.original_event, subject = d.subject,
         version = d.version, banned = d.banned, locked = d.locked,
-        clerk_created_at = d.clerk_created_at, blanked_at = NULL, attempts = 0, run_at = now(),
-        updated_at = now(), processed_at = CASE WHEN d.status = 'FAILED' THEN now() END,
+        clerk_created_at = d.clerk_created_at, trace = d.trace, blanked_at = NULL, attempts = 0,
+        run_at = now(), updated_at = now(),
+        processed_at = CASE WHEN d.status = 'FAILED' THEN now() END,
         history = CASE WHEN d.status = 'FAILED'
             THEN rollcall.add_transition(rollcall.add_transition(rollcall.recorded_history(j),
                 'PENDING', error => 'delivered again'), 'FAILED', error => d.error)
@@ -60,15 +69,18 @@ WHERE j.event_id = ANY($1::text[])
 -- name: refresh
 -- Users to be read again from Clerk: one job each, however often they are named. One that is under
 -- way may have asked Clerk already: its lease is taken back, so that what it ends with counts no
--- more, and Clerk is asked after this. In the order of event ids, as all that adds events.
-INSERT INTO public.job_queue AS q (job_type, payload, subject, event_id)
+-- more, and Clerk is asked after this. In the order of event ids, as all that adds events. $2
+-- and $3 are the events that name them and the traces that these brought.
+INSERT INTO public.job_queue AS q (job_type, payload, subject, event_id, trace)
 SELECT 'REFRESH_USER', jsonb_build_object('clerk_id', u.clerk_id, 'retry_count', 0), u.clerk_id,
-    'refresh:' || u.clerk_id || ':review'
-FROM (SELECT DISTINCT unnest($1::text[]) AS clerk_id) u
+    'refresh:' || u.clerk_id || ':review', min(coalesce(u.trace, rollcall.trace_of(u.event_id)))
+FROM unnest($1::text[], $2::text[], $3::text[]) AS u (clerk_id, event_id, trace)
+GROUP BY u.clerk_id
 ORDER BY 4
 ON CONFLICT (event_id) DO UPDATE SET status = 'PENDING', attempts = 0, run_at = now(),
     updated_at = now(), processed_at = NULL, error = NULL, result = NULL, leased_by = NULL,
-    lease_until = NULL, history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
+    lease_until = NULL, trace = excluded.trace,
+    history = rollcall.add_transition(rollcall.recorded_history(q), 'PENDING')
 WHERE q.status <> 'PENDING'
 
 -- name: claim
@@ -98,9 +110,10 @@ WITH due AS MATERIALIZED (
     FROM due
     WHERE j.id = due.id
     RETURNING j.id, j.job_type, j.payload, j.subject, j.event_id, j.attempts, j.max_attempts,
-        j.fence, j.original_event, j.priority, j.created_at, due.due_at
+        j.version, j.fence, j.original_event, j.trace, j.priority, j.created_at, due.due_at
 )
-SELECT id, job_type, payload, subject, event_id, attempts, max_attempts, fence, original_event,
+SELECT id, job_type, payload, subject, event_id, attempts, max_attempts, version, fence,
+    original_event, trace,
     CASE WHEN isfinite(created_at)
          THEN (extract(epoch FROM now() - created_at) * 1000)::bigint ELSE 0 END AS age_ms,
     (extract(epoch FROM now() - due_at) * 1000)::bigint AS waited_ms, priority,
@@ -121,44 +134,85 @@ WITH RECURSIVE level (priority) AS (
 )
 SELECT priority FROM level WHERE priority IS NOT NULL
 
+-- name: claim_mirror
+-- The lane of the mirror names its type, so that the planner sees whose index it is.
+-- as claim: j.job_type = ANY (rollcall.leased_types()) => j.job_type = 'MIRROR_USER'
+
+-- name: mirror_priorities
+-- as leased_priorities: j.job_type = ANY (rollcall.leased_types()) => j.job_type = 'MIRROR_USER'
+
 -- name: renew
--- Prolongs leases; what is not returned was lost. Not a transition: updated_at stands.
+-- Prolongs leases; what is not returned was lost. Not a transition: updated_at stands. In the order
+-- of event ids, as all that adds events: who arms these jobs again locks them so.
+WITH mine AS MATERIALIZED (
+    SELECT j.id
+    FROM unnest($1::text[]::uuid[], $2::bigint[]) AS held (id, fence)
+    JOIN public.job_queue j ON j.id = held.id AND j.fence = held.fence
+    WHERE j.status = 'PROCESSING'
+    ORDER BY j.event_id
+    FOR UPDATE OF j
+)
 UPDATE public.job_queue j
 SET lease_until = now() + $3::bigint * interval '1 millisecond'
-FROM unnest($1::text[]::uuid[], $2::bigint[]) AS held (id, fence)
-WHERE j.id = held.id AND j.fence = held.fence AND j.status = 'PROCESSING'
+FROM mine
+WHERE j.id = mine.id
 RETURNING j.id
 
 -- name: complete
+-- This and the next two name what the attempt began with: of a job whose version has moved on since
+-- they change nothing, and `again` follows. A mirror's job gives its event id up, so that the next
+-- change of the user makes a job of its own.
 UPDATE public.job_queue j
-SET status = 'COMPLETED', result = $3::jsonb, error = NULL, processed_at = now(),
+SET status = 'COMPLETED', result = $4::jsonb, error = NULL, processed_at = now(),
     updated_at = now(), leased_by = NULL, lease_until = NULL,
-    history = rollcall.add_transition(j.history, 'COMPLETED', j.attempts)
+    history = rollcall.add_transition(j.history, 'COMPLETED', j.attempts),
+    event_id = CASE WHEN j.job_type <> 'MIRROR_USER' THEN j.event_id END
 WHERE j.id = $1::uuid AND j.fence = $2::bigint AND j.status = 'PROCESSING'
+  AND coalesce(j.version, 0) = $3::bigint
 
 -- name: retry
 UPDATE public.job_queue j
-SET status = 'PENDING', attempts = j.attempts - $5::integer,
-    run_at = now() + $3::bigint * interval '1 millisecond', error = $4::text, updated_at = now(),
+SET status = 'PENDING', attempts = j.attempts - $6::integer,
+    run_at = now() + $4::bigint * interval '1 millisecond', error = $5::text, updated_at = now(),
     leased_by = NULL, lease_until = NULL,
-    payload = rollcall.with_retry_count(j.payload, j.attempts - $5::integer),
-    history = rollcall.add_transition(j.history, 'PENDING', j.attempts, $4::text)
+    payload = rollcall.with_retry_count(j.payload, j.attempts - $6::integer),
+    history = rollcall.add_transition(j.history, 'PENDING', j.attempts, $5::text)
 WHERE j.id = $1::uuid AND j.fence = $2::bigint AND j.status = 'PROCESSING'
+  AND coalesce(j.version, 0) = $3::bigint
 
 -- name: bury
 UPDATE public.job_queue j
-SET status = 'FAILED', error = $3::text, processed_at = now(), updated_at = now(),
+SET status = 'FAILED', error = $4::text, processed_at = now(), updated_at = now(),
     leased_by = NULL, lease_until = NULL,
-    history = rollcall.add_transition(j.history, 'FAILED', j.attempts, $3::text)
+    history = rollcall.add_transition(j.history, 'FAILED', j.attempts, $4::text)
 WHERE j.id = $1::uuid AND j.fence = $2::bigint AND j.status = 'PROCESSING'
+  AND coalesce(j.version, 0) = $3::bigint
+
+-- name: again
+-- News came while the job ran: it begins anew.
+UPDATE public.job_queue j
+SET status = 'PENDING', attempts = 0, created_at = now(), run_at = now(), error = NULL,
+    updated_at = now(), leased_by = NULL, lease_until = NULL,
+    payload = rollcall.with_retry_count(j.payload, 0),
+    history = rollcall.add_transition(j.history, 'PENDING', j.attempts, 'changed while it ran')
+WHERE j.id = $1::uuid AND j.fence = $2::bigint AND j.status = 'PROCESSING'
+  AND coalesce(j.version, 0) <> $3::bigint
 
 -- name: release
+-- In the order of event ids, as renew.
+WITH mine AS MATERIALIZED (
+    SELECT j.id FROM public.job_queue j
+    WHERE j.status = 'PROCESSING' AND j.leased_by = $1::text
+      AND j.job_type = ANY (rollcall.own_types())
+    ORDER BY j.event_id
+    FOR UPDATE
+)
 UPDATE public.job_queue j
 SET status = 'PENDING', attempts = greatest(j.attempts - 1, 0), run_at = now(), updated_at = now(),
     leased_by = NULL, lease_until = NULL,
     history = rollcall.add_transition(j.history, 'PENDING', j.attempts, 'worker stopped')
-WHERE j.status = 'PROCESSING' AND j.leased_by = $1::text
-  AND j.job_type = ANY (rollcall.own_types())
+FROM mine
+WHERE j.id = mine.id
 
 -- name: rescue
 -- Leases that lapsed: the attempt counts. A job of ours that is PROCESSING without a lease was
@@ -208,7 +262,7 @@ LIMIT $2::integer
 -- name: sweep
 -- Removes and blanks in the pages from $1 up to $2. Jobs of the subjects $3, or, where $4, of
 -- anyone the ledger knows as deleted, are blanked as soon as they are finished; of those that wait
--- only a deletion keeps what it has.
+-- only a deletion keeps what it has. One that waits for a person waits for as long as it takes.
 WITH seen AS MATERIALIZED (
     SELECT j.ctid AS at, j.status, j.job_type,
         coalesce(j.processed_at, j.updated_at, j.created_at) AS ended_at,
@@ -217,6 +271,10 @@ WITH seen AS MATERIALIZED (
     FROM public.job_queue j
     WHERE j.ctid >= $1::tid AND j.ctid < $2::tid AND j.status <> 'PROCESSING'
       AND j.job_type = ANY (rollcall.own_types())
+      AND NOT (j.status = 'FAILED' AND rollcall.deletion_held(j) AND NOT EXISTS (
+          SELECT FROM rollcall.ledger l
+          WHERE l.clerk_id = coalesce(j.subject, j.payload ->> 'clerk_id')
+            AND l.deleted_at IS NOT NULL))
 ), due AS MATERIALIZED (
     SELECT seen.at, seen.status,
         CASE seen.status
@@ -255,7 +313,7 @@ SELECT (SELECT count(*) FROM pruned) AS pruned, (SELECT count(*) FROM blanked) A
 -- name: depth
 -- How much waits, for the metrics.
 SELECT d.queue, d.ready, d.scheduled, d.running, d.retry, d.dead, d.oldest_seconds
-FROM rollcall.queue_depth() AS d
+FROM rollcall.queue_depths() AS d
 
 -- name: lease_hold
 -- Takes a lease that is free or lapsed, or renews it for who holds it under the same fence.
@@ -277,73 +335,3 @@ WHERE name = $1::text AND until > now() + $2::bigint * interval '1 millisecond'
 -- name: lease_release
 UPDATE rollcall.leases SET until = '-infinity'
 WHERE name = $1::text AND holder = $2::text AND fence = $3::bigint
-
--- name: list
--- What a person sees of a job; newest first. $5 bounds how far back to look from the cursor (or
--- now) in milliseconds, so that the usual page reads the newest part of the table only; the caller
--- widens it. A search for what is PENDING names the conditions of its four partial indexes.
-SELECT j.id, j.job_type, j.status, j.priority, j.attempts, j.max_attempts, j.subject, j.event_id,
-    j.error, rollcall.rfc3339(j.created_at) AS created_at,
-    rollcall.rfc3339(j.updated_at) AS updated_at, rollcall.rfc3339(j.run_at) AS run_at,
-    rollcall.rfc3339(j.processed_at) AS processed_at, j.leased_by,
-    rollcall.rfc3339(j.lease_until) AS lease_until
-FROM public.job_queue j
-WHERE ($1::text IS NULL OR j.status = $1::text)
-  AND ($2::text IS NULL OR j.job_type = $2::text)
-  AND ($3::text IS NULL OR j.subject = $3::text)
-  AND ($4::text IS NULL OR j.event_id = $4::text)
-  AND ($5::bigint IS NULL OR j.created_at >=
-       coalesce($6::timestamptz, now()) - $5::bigint * interval '1 millisecond')
-  AND ($6::timestamptz IS NULL
-       OR (coalesce(j.created_at, '-infinity'), j.id) < ($6::timestamptz, $7::uuid))
-  AND ($1::text IS DISTINCT FROM 'PENDING'
-       OR (j.status = 'PENDING' AND j.run_at <= j.created_at
-           AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED'))
-       OR (j.status = 'PENDING' AND (j.run_at <= j.created_at) IS NOT TRUE
-           AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED'))
-       OR (j.status = 'PENDING'
-           AND j.job_type = ANY (rollcall.leased_types()))
-       OR (j.status = 'PENDING' AND j.job_type <> ALL (rollcall.own_types())))
-ORDER BY coalesce(j.created_at, '-infinity') DESC, j.id DESC
-LIMIT $8::integer
-
--- name: show
-SELECT j.id, j.job_type, j.status, j.priority, j.attempts, j.max_attempts, j.subject, j.event_id,
-    j.error, rollcall.rfc3339(j.created_at) AS created_at,
-    rollcall.rfc3339(j.updated_at) AS updated_at, rollcall.rfc3339(j.run_at) AS run_at,
-    rollcall.rfc3339(j.processed_at) AS processed_at, j.leased_by,
-    rollcall.rfc3339(j.lease_until) AS lease_until,
-    j.payload, j.result, j.original_event, rollcall.rfc3339(j.blanked_at) AS blanked_at
-FROM public.job_queue j
-WHERE j.id = $1::uuid
-
--- name: history
-SELECT h.status, rollcall.rfc3339(h.at) AS at, h.attempt, h.error, h.worker
-FROM rollcall.job_history($1::uuid) AS h
-
--- name: state
-SELECT j.status, j.blanked_at IS NOT NULL AS blanked FROM public.job_queue j WHERE j.id = $1::uuid
-
--- name: review
--- Why a job cannot be retried but its message sent again; nothing for any other job.
-SELECT j.error, j.event_id FROM public.job_queue j
-WHERE j.id = $1::uuid AND j.status = 'FAILED' AND rollcall.kept_for_review(j)
-
--- name: retry_by_hand
-SELECT rollcall.retry_job($1::uuid) AS done
-
--- name: cancel_by_hand
-SELECT rollcall.cancel_job($1::uuid) AS done
-
--- name: retry_failed
-SELECT rollcall.retry_failed($1::text) AS retried
-
--- name: stats
-SELECT s.job_type, s.status, s.jobs, s.due, rollcall.rfc3339(s.oldest_at) AS oldest_at,
-    s.average_seconds
-FROM rollcall.queue_stats() AS s
-
--- name: stuck
-SELECT s.id, s.job_type, s.status, s.attempts, rollcall.rfc3339(s.since) AS since, s.worker,
-    s.reason
-FROM rollcall.stuck_jobs($1::bigint * interval '1 second') AS s

@@ -57,14 +57,17 @@ Task<> Lease::keep(Work& work) {
         co_await work.ended.wait(ttl_ / 3);
         if (!work.over) co_await guarded("lease_not_renewed", renew());
     }
+    co_await guarded("lease_not_released", release());
 }
 
-Task<> Lease::keep_during(Task<> work) {
+Task<bool> Lease::during(Task<> work) {
+    if (!co_await hold()) co_return false;
     Work both{.ended = Wakeup(co_await asio::this_coro::executor)};
     std::vector<Task<>> tasks;
     tasks.push_back(run(std::move(work), both));
     tasks.push_back(keep(both));
     co_await together(std::move(tasks));
+    co_return true;
 }
 
 Task<> Lease::release() {

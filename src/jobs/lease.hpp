@@ -24,9 +24,10 @@ public:
     // Takes the lease if it is free or lapsed, renews it if it is ours: whether we hold it now.
     // Call every third of the time to live.
     Task<bool> hold();
-    // Runs `work`, and renews the lease beside it until it ends or the lease is another's: held()
-    // tells the work, which must not go on then.
-    Task<> keep_during(Task<> work);
+    // Takes the lease, runs `work`, renews beside it, and lets go whatever becomes of it, also when
+    // it throws. held() tells the work that the lease is another's: it must not go on then. False
+    // when another has the lease; `work` was never begun.
+    Task<bool> during(Task<> work);
     // Lets go, so that another need not wait for the lapse. Nothing when not held.
     Task<> release();
 

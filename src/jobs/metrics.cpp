@@ -23,13 +23,15 @@ constexpr std::array endings{std::pair{Metrics::Ending::ok, "ok"},
                              std::pair{Metrics::Ending::dead, "dead"},
                              std::pair{Metrics::Ending::cancelled, "cancelled"}};
 
+constexpr std::array queues{queue_users, queue_effects, queue_mirror};
+
 constexpr std::array states{"ready", "scheduled", "running", "retry", "dead"};
 
 }  // namespace
 
 std::string_view queue_of(std::string_view kind) {
-    return kind == user_created || kind == user_updated || kind == user_deleted ? queue_users
-                                                                                : queue_effects;
+    if (kind == user_created || kind == user_updated || kind == user_deleted) return queue_users;
+    return kind == mirror_user ? queue_mirror : queue_effects;
 }
 
 std::string_view kind_label(std::string_view kind) {
@@ -44,7 +46,7 @@ Metrics::Metrics(MetricsRegistry& registry)
                                   "1 while the users table refuses every change, and all wait.")
                            .Add({})) {
     leader_.Add({{"role", "chores"}});
-    for (const auto name : {queue_users, queue_effects}) add_queue(registry, std::string(name));
+    for (const auto name : queues) add_queue(registry, std::string(name));
     for (const auto name : own_kinds) add_kind(registry, std::string(name));
     add_kind(registry, std::string(other));
 }
@@ -74,7 +76,8 @@ void Metrics::add_queue(MetricsRegistry& registry, const std::string& name) {
     registry.gauge("rollcall_queue_paused", "1 while no job is claimed on request.").Add(label);
     queue.oldest = &registry
                         .gauge("rollcall_queue_oldest_ready_age_seconds",
-                               "How long the oldest due job has been due.")
+                               "How long the oldest due job has been due; of the mirror, how long "
+                               "the oldest that is not done has been there.")
                         .Add(label);
     queue.workers =
         &registry.gauge("rollcall_workers", "Jobs or passes that may run at once.").Add(label);
@@ -159,6 +162,7 @@ void Metrics::leader(std::string_view role, bool leads) {
 }
 
 void Metrics::depth(std::string_view name, const Depth& depth) {
+    if (!queues_.contains(name)) return;
     Queue& family = queue(name);
     family.depth.at("ready")->Set(depth.ready);
     family.depth.at("scheduled")->Set(depth.scheduled);

@@ -1,6 +1,7 @@
 // The queue's metrics, registered at zero for every known kind. `queue` is "users" (changes of
-// users: claimed, applied and completed in one transaction) or "effects" (leased: work that reaches
-// outside the database). A kind that rollcall does not know is labelled "other".
+// users: claimed, applied and completed in one transaction), "effects" (leased: work that reaches
+// outside the database) or "mirror" (leased likewise, in a lane of its own). A kind that rollcall
+// does not know is labelled "other".
 #pragma once
 
 #include "base/metrics.hpp"
@@ -14,6 +15,7 @@ namespace rollcall::jobs {
 
 inline constexpr std::string_view queue_users = "users";
 inline constexpr std::string_view queue_effects = "effects";
+inline constexpr std::string_view queue_mirror = "mirror";
 
 // The queue that works off `kind`.
 [[nodiscard]] std::string_view queue_of(std::string_view kind);
@@ -52,6 +54,7 @@ public:
         double dead = 0;
         double oldest_ready_age_seconds = 0;
     };
+    // One of a queue that this build does not know (the schema is newer) is ignored.
     void depth(std::string_view queue, const Depth& depth);
 
     // Lanes or slots that may run at once, and those that do.

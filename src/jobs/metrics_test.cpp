@@ -49,9 +49,17 @@ TEST(JobsMetrics, CountAndNeverGrowLabels) {
     EXPECT_THAT(text, Not(HasSubstr("SOMETHING_ELSE")));
 }
 
+TEST(JobsMetrics, AQueueOfALaterBuildIsIgnored) {
+    MetricsRegistry registry;
+    Metrics metrics(registry);
+    metrics.depth("of_tomorrow", {.ready = 3});
+    EXPECT_THAT(registry.render(), Not(HasSubstr("of_tomorrow")));
+}
+
 TEST(QueueOf, ChangesOfUsersAreOneQueueAndTheRestAnother) {
     EXPECT_EQ(queue_of("USER_DELETED"), "users");
     EXPECT_EQ(queue_of("REFRESH_USER"), "effects");
+    EXPECT_EQ(queue_of("MIRROR_USER"), "mirror");
     EXPECT_EQ(queue_of("MINE"), "effects");
     EXPECT_EQ(kind_label("MINE"), "other");
     EXPECT_EQ(kind_label("UNKNOWN_EVENT"), "UNKNOWN_EVENT");

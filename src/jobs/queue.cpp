@@ -1,9 +1,11 @@
 #include "jobs/queue.hpp"
 
+#include "jobs/metrics.hpp"
 #include "jobs/reason.hpp"
 #include "jobs/sql.hpp"
 
 #include <algorithm>
+#include <expected>
 #include <tuple>
 
 namespace rollcall::jobs {
@@ -13,6 +15,8 @@ using Text = std::optional<std::string_view>;
 
 // How often one call tries again to add an event whose job was removed under its hands.
 constexpr int enqueue_rounds_max = 3;
+
+constexpr int tries_at_once = 3;
 
 // One unnest argument: a field of every job.
 template <class Element, class Field>
@@ -33,7 +37,8 @@ void add_content(pg::Params& params, std::span<const NewJob* const> jobs) {
         .boolean_array(
             column<std::optional<bool>>(jobs, [](const NewJob& job) { return job.locked; }))
         .timestamptz_array(column<std::optional<SystemTime>>(
-            jobs, [](const NewJob& job) { return job.clerk_created_at; }));
+            jobs, [](const NewJob& job) { return job.clerk_created_at; }))
+        .text_array(column<Text>(jobs, [](const NewJob& job) { return job.trace; }));
 }
 
 void add_head(pg::Params& params, std::span<const NewJob* const> jobs) {
@@ -62,11 +67,27 @@ pg::Params resend_params(std::span<const NewJob* const> jobs) {
     return params;
 }
 
+// Where no row at all would be taken, the queue is away. What is in the way of one again and again,
+// by the application's own word, is not.
+bool means_away(const pg::SqlError& error) {
+    return (error.transient() && !error.by_application()) || error.whatever_the_row();
+}
+
 std::unexpected<Error> refusal(std::string_view what, const pg::SqlError& error) {
     const ErrorCode code = error.data_error()  ? ErrorCode::invalid_input
-                           : error.transient() ? ErrorCode::unavailable
+                           : means_away(error) ? ErrorCode::unavailable
                                                : ErrorCode::internal;
     return std::unexpected(Error{code, std::string(what) + ": " + reason_of(error)});
+}
+
+// Sends again at once what a deadlock or a serialization failure has undone.
+Task<std::expected<pg::Rows, pg::SqlError>> execute_at_once(pg::Pool& pool,
+                                                            const pg::Statement& statement,
+                                                            const pg::Params& params) {
+    for (int tries = 1;; ++tries) {
+        auto rows = co_await pool.try_execute(statement, params);
+        if (rows || !rows.error().transient() || tries == tries_at_once) co_return rows;
+    }
 }
 
 // A call's jobs in the order of their event ids, each event once: two calls at the same time lock
@@ -92,13 +113,11 @@ struct Batch {
     }
 };
 
-Result<void> ended(const std::expected<pg::Rows, pg::SqlError>& rows, const Job& job,
-                   std::string_view what) {
-    if (!rows) return refusal(what, rows.error());
-    if (rows->affected() == 0) {
-        return fail(ErrorCode::conflict, "job " + job.id + " is not this worker's any more");
-    }
-    return {};
+// What every end of an attempt names first.
+pg::Params attempt_params(const Job& job) {
+    pg::Params params;
+    params.text(job.id).bigint(job.fence).bigint(job.version);
+    return params;
 }
 
 Job read_job(const pg::Rows& rows, int row) {
@@ -111,10 +130,13 @@ Job read_job(const pg::Rows& rows, int row) {
     job.attempt = static_cast<int>(rows.bigint(row, rows.column("attempts")));
     const int limit = rows.column("max_attempts");
     job.attempts_max = rows.is_null(row, limit) ? 0 : static_cast<int>(rows.bigint(row, limit));
+    const int version = rows.column("version");
+    if (!rows.is_null(row, version)) job.version = rows.bigint(row, version);
     job.fence = rows.bigint(row, rows.column("fence"));
     if (const auto event = rows.maybe(row, rows.column("original_event"))) {
         job.original_event = std::string(*event);
     }
+    if (const auto trace = rows.maybe(row, rows.column("trace"))) job.trace = *trace;
     job.age = std::chrono::milliseconds(rows.bigint(row, rows.column("age_ms")));
     job.waited = std::chrono::milliseconds(rows.bigint(row, rows.column("waited_ms")));
     return job;
@@ -122,6 +144,7 @@ Job read_job(const pg::Rows& rows, int row) {
 
 std::vector<int> priorities_of(const pg::Rows& rows) {
     std::vector<int> out;
+    out.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) {
         out.push_back(static_cast<int>(rows.bigint(row, 0)));
     }
@@ -158,7 +181,11 @@ pg::Params claim_params(std::string_view worker, int limit, std::chrono::millise
 
 }  // namespace
 
-JobQueue::JobQueue(pg::Pool& pool) : pool_(pool) {}
+std::string_view queue_of(Lane lane) {
+    return lane == Lane::mirror ? queue_mirror : queue_effects;
+}
+
+JobQueue::JobQueue(pg::Pool& pool, Lane lane) : pool_(pool), lane_(lane) {}
 
 Task<Result<std::vector<Enqueued>>> JobQueue::enqueue(std::span<const NewJob> call) {
     const Batch batch(call);
@@ -170,7 +197,7 @@ Task<Result<std::vector<Enqueued>>> JobQueue::enqueue(std::span<const NewJob> ca
         std::vector<const NewJob*> jobs;
         jobs.reserve(open.size());
         for (const std::size_t i : open) jobs.push_back(batch.jobs[i]);
-        const auto added = co_await pool_.try_execute(sql::enqueue, enqueue_params(jobs));
+        const auto added = co_await insert(jobs);
         if (!added) co_return refusal("enqueue", added.error());
 
         std::vector<std::string_view> fresh;  // sorted as `open` is, whatever the server's order
@@ -210,18 +237,48 @@ Task<Result<std::vector<Enqueued>>> JobQueue::enqueue(std::span<const NewJob> ca
     co_return answers;
 }
 
-// An id that the database cannot hold is that of no user: the event is kept all the same.
+// The hottest statement alone; those that arrived before are dated back in the same commit.
+Task<std::expected<pg::Rows, pg::SqlError>> JobQueue::insert(std::span<const NewJob* const> jobs) {
+    std::vector<Uuid> ids;
+    std::vector<std::optional<SystemTime>> times;
+    for (const NewJob* job : jobs) {
+        if (!job->arrived_at) continue;
+        ids.push_back(job->id);
+        times.push_back(job->arrived_at);
+    }
+    if (ids.empty()) co_return co_await execute_at_once(pool_, sql::enqueue, enqueue_params(jobs));
+    std::vector<pg::Pool::Step> steps;
+    steps.push_back({&sql::enqueue, enqueue_params(jobs)});
+    steps.push_back({&sql::date_back, pg::Params().uuid_array(ids).timestamptz_array(times)});
+    auto rows = co_await pool_.try_execute_together(std::move(steps));
+    if (!rows) co_return std::unexpected(std::move(rows.error()));
+    co_return std::move(rows->front());
+}
+
+// The event itself is kept, for a person, whatever becomes of this: an id that the database cannot
+// hold is that of no user, and what it refuses of one user must not be missing for the others.
 Task<Result<void>> JobQueue::refresh(std::span<const NewJob> jobs) {
     std::vector<Text> users;
+    std::vector<Text> events;
+    std::vector<Text> traces;
     for (const NewJob& job : jobs) {
-        if (job.failed && job.refresh) users.push_back(job.refresh);
+        if (!job.failed || !job.refresh) continue;
+        users.push_back(job.refresh);
+        events.push_back(job.event_id);
+        traces.push_back(job.trace);
     }
     if (users.empty()) co_return Result<void>();
     pg::Params params;
-    params.text_array(users);
-    const auto asked = co_await pool_.try_execute(sql::refresh, params);
-    if (asked || asked.error().data_error()) co_return Result<void>();
-    co_return fail(ErrorCode::unavailable, "refresh: " + reason_of(asked.error()));
+    params.text_array(users).text_array(events).text_array(traces);
+    const auto asked = co_await execute_at_once(pool_, sql::refresh, params);
+    if (asked) co_return Result<void>();
+    if (means_away(asked.error())) {
+        co_return fail(ErrorCode::unavailable, "refresh: " + reason_of(asked.error()));
+    }
+    for (std::size_t i = 0; users.size() > 1 && i < jobs.size(); ++i) {
+        if (auto one = co_await refresh(jobs.subspan(i, 1)); !one) co_return one;
+    }
+    co_return Result<void>();
 }
 
 // Finds the jobs of known events, sets FAILED ones going again, and returns which are not there.
@@ -232,7 +289,7 @@ Task<Result<std::vector<std::size_t>>> JobQueue::resend(std::span<const NewJob* 
     std::vector<const NewJob*> delivered;
     delivered.reserve(known.size());
     for (const std::size_t i : known) delivered.push_back(jobs[i]);
-    const auto rows = co_await pool_.try_execute(sql::resend, resend_params(delivered));
+    const auto rows = co_await execute_at_once(pool_, sql::resend, resend_params(delivered));
     if (!rows) co_return refusal("enqueue", rows.error());
 
     const int id = rows->column("id");
@@ -255,10 +312,12 @@ Task<std::vector<Job>> JobQueue::claim(std::string_view worker, int limit,
     ClaimPass pass(cursor_);
     const auto begun = std::chrono::steady_clock::now();
     if (pass.reach() == ClaimCursor::Reach::head) {
-        cursor_.add_priorities(priorities_of(co_await pool_.execute(sql::leased_priorities)));
+        cursor_.add_priorities(priorities_of(co_await pool_.execute(
+            lane_ == Lane::mirror ? sql::mirror_priorities : sql::leased_priorities)));
     }
-    const pg::Rows rows = co_await pool_.execute(
-        sql::claim, claim_params(worker, limit, lease, kinds, cursor_, pass.reach()));
+    const pg::Rows rows =
+        co_await pool_.execute(lane_ == Lane::mirror ? sql::claim_mirror : sql::claim,
+                               claim_params(worker, limit, lease, kinds, cursor_, pass.reach()));
     const bool full = rows.size() == limit;
     std::vector<Job> jobs;
     jobs.reserve(static_cast<std::size_t>(rows.size()));
@@ -294,27 +353,34 @@ Task<std::vector<std::string>> JobQueue::renew(std::span<const Job> jobs,
     co_return lost;
 }
 
-Task<Result<void>> JobQueue::complete(const Job& job, std::string_view result_json) {
-    pg::Params params;
-    params.text(job.id).bigint(job.fence).text(result_json.empty() ? Text() : Text(result_json));
-    co_return ended(co_await pool_.try_execute(sql::complete, params), job, "complete");
+Task<Result<Recorded>> JobQueue::end(const pg::Statement& statement, const pg::Params& params,
+                                     const Job& job) {
+    const auto told = co_await execute_at_once(pool_, statement, params);
+    if (!told) co_return refusal(statement.name, told.error());
+    if (told->affected() > 0) co_return Recorded::as_told;
+    const auto again = co_await execute_at_once(pool_, sql::again, attempt_params(job));
+    if (!again) co_return refusal(sql::again.name, again.error());
+    if (again->affected() > 0) co_return Recorded::again;
+    co_return fail(ErrorCode::conflict, "job " + job.id + " is not this worker's any more");
 }
 
-Task<Result<void>> JobQueue::retry(const Job& job, std::chrono::milliseconds delay,
-                                   std::string_view reason, bool burns_attempt) {
-    pg::Params params;
-    params.text(job.id)
-        .bigint(job.fence)
-        .bigint(delay.count())
-        .text(clean_reason(reason))
-        .integer(burns_attempt ? 0 : 1);
-    co_return ended(co_await pool_.try_execute(sql::retry, params), job, "retry");
+Task<Result<Recorded>> JobQueue::complete(const Job& job, std::string_view result_json) {
+    pg::Params params = attempt_params(job);
+    params.text(result_json.empty() ? Text() : Text(result_json));
+    co_return co_await end(sql::complete, params, job);
 }
 
-Task<Result<void>> JobQueue::bury(const Job& job, std::string_view reason) {
-    pg::Params params;
-    params.text(job.id).bigint(job.fence).text(clean_reason(reason));
-    co_return ended(co_await pool_.try_execute(sql::bury, params), job, "bury");
+Task<Result<Recorded>> JobQueue::retry(const Job& job, std::chrono::milliseconds delay,
+                                       std::string_view reason, bool burns_attempt) {
+    pg::Params params = attempt_params(job);
+    params.bigint(delay.count()).text(clean_reason(reason)).integer(burns_attempt ? 0 : 1);
+    co_return co_await end(sql::retry, params, job);
+}
+
+Task<Result<Recorded>> JobQueue::bury(const Job& job, std::string_view reason) {
+    pg::Params params = attempt_params(job);
+    params.text(clean_reason(reason));
+    co_return co_await end(sql::bury, params, job);
 }
 
 Task<int> JobQueue::release(std::string_view worker) {

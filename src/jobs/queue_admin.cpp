@@ -11,6 +11,9 @@ namespace rollcall::jobs {
 namespace {
 
 constexpr int page_max = 500;
+constexpr int change_max = 10'000;
+// Rows that are locked at the same time: who applies a change of these users waits so long.
+constexpr std::size_t change_step = 500;
 constexpr std::array statuses{"PENDING", "PROCESSING", "COMPLETED", "FAILED", "CANCELLED"};
 
 // How far back a page looks at first, and then: the newest part of the table usually fills it, and
@@ -84,8 +87,8 @@ Task<Result<JobPage>> QueueAdmin::list(JobFilter filter) {
         if (!cursor) co_return fail(ErrorCode::invalid_input, "not a cursor of this list");
     }
     // These are found by an index of their own, or by reading everything: one look is enough.
-    const bool one_look =
-        filter.event_id || filter.subject || (filter.status && *filter.status != "COMPLETED");
+    const bool one_look = filter.event_id || filter.subject || filter.since ||
+                          (filter.status && *filter.status != "COMPLETED");
 
     JobPage page;
     for (const auto& window : windows) {
@@ -125,7 +128,13 @@ Task<Result<pg::Rows>> QueueAdmin::look(const JobFilter& filter,
     }
     params.text(before != nullptr ? Text(*before) : Text())
         .text(before_id != nullptr ? Text(*before_id) : Text())
-        .integer(limit);
+        .integer(limit)
+        .text(text(filter.reason));
+    if (filter.since) {
+        params.bigint(filter.since->count());
+    } else {
+        params.null();
+    }
     auto rows = co_await pool_.try_execute(sql::list, params);
     if (!rows) co_return refusal(rows.error(), "not a cursor or filter of this list");
     co_return std::move(*rows);
@@ -164,22 +173,58 @@ Task<Result<JobDetails>> QueueAdmin::show(std::string_view id) {
     co_return job;
 }
 
-Task<Result<void>> QueueAdmin::change(const pg::Statement& statement, std::string_view id,
-                                      std::string_view verb) {
+Task<Result<std::vector<std::string>>> QueueAdmin::find(Verb verb, const JobFilter& filter,
+                                                        int limit) {
     pg::Params params;
-    params.text(id);
-    const auto done = co_await pool_.try_execute(statement, params);
-    if (!done) co_return refusal(done.error(), "a job's id is a UUID");
-    if (done->boolean(0, 0)) co_return Result<void>();
-    const pg::Rows state = co_await pool_.execute(sql::state, params);
-    if (state.empty()) co_return not_found(id);
-    std::string why = "job " + std::string(id) + " is " + std::string(state.text(0, 0));
-    if (state.boolean(0, 1)) why += " and its personal data was removed";
-    co_return fail(ErrorCode::conflict, why + ": it cannot be " + std::string(verb));
+    params.text(filter.status).text(filter.kind).text(filter.subject).text(filter.event_id);
+    params.text(filter.reason);
+    if (filter.since) {
+        params.bigint(filter.since->count());
+    } else {
+        params.null();
+    }
+    params.integer(limit);
+    const auto rows =
+        co_await pool_.try_execute(verb == Verb::retry ? sql::retryable : sql::cancellable, params);
+    if (!rows) co_return refusal(rows.error(), "not a filter of jobs");
+    std::vector<std::string> ids;
+    ids.reserve(static_cast<std::size_t>(rows->size()));
+    for (int row = 0; row < rows->size(); ++row) ids.emplace_back(rows->text(row, 0));
+    co_return ids;
 }
 
-Task<Result<void>> QueueAdmin::retry(std::string_view id) {
-    auto done = co_await change(sql::retry_by_hand, id, "retried");
+// Those of the jobs that it did.
+Task<Result<std::vector<std::string>>> QueueAdmin::change(Verb verb,
+                                                          std::span<const std::string> ids,
+                                                          const Order& order) {
+    const std::vector<std::optional<std::string_view>> views(ids.begin(), ids.end());
+    const std::string who = order.by.to_json();
+    pg::Params params;
+    params.text_array(views).text(order.note).text(who);
+    const auto rows = co_await pool_.try_execute(
+        verb == Verb::retry ? sql::retry_jobs : sql::cancel_jobs, params);
+    if (!rows) co_return refusal(rows.error(), "a job's id is a UUID");
+    std::vector<std::string> done;
+    done.reserve(static_cast<std::size_t>(rows->size()));
+    for (int row = 0; row < rows->size(); ++row) done.emplace_back(rows->text(row, 0));
+    co_return done;
+}
+
+Task<Result<void>> QueueAdmin::change_one(Verb verb, std::string_view id, const Order& order) {
+    const std::string job(id);
+    const auto done = co_await change(verb, {&job, 1}, order);
+    if (!done) co_return std::unexpected(done.error());
+    if (!done->empty()) co_return Result<void>();
+    const pg::Rows state = co_await pool_.execute(sql::state, pg::Params().text(id));
+    if (state.empty()) co_return not_found(id);
+    std::string why = "job " + job + " is " + std::string(state.text(0, 0));
+    if (state.boolean(0, 1)) why += " and its personal data was removed";
+    why += verb == Verb::retry ? ": it cannot be retried" : ": it cannot be cancelled";
+    co_return fail(ErrorCode::conflict, why);
+}
+
+Task<Result<void>> QueueAdmin::retry(std::string_view id, Order order) {
+    auto done = co_await change_one(Verb::retry, id, order);
     if (done || done.error().code != ErrorCode::conflict) co_return done;
     const pg::Rows review = co_await pool_.execute(sql::review, pg::Params().text(id));
     if (review.empty()) co_return done;
@@ -192,15 +237,52 @@ Task<Result<void>> QueueAdmin::retry(std::string_view id) {
                        "anew");
 }
 
-Task<Result<void>> QueueAdmin::cancel(std::string_view id) {
-    co_return co_await change(sql::cancel_by_hand, id, "cancelled");
+Task<Result<void>> QueueAdmin::cancel(std::string_view id, Order order) {
+    co_return co_await change_one(Verb::cancel, id, order);
 }
 
-Task<std::int64_t> QueueAdmin::retry_failed(std::optional<std::string> kind) {
-    pg::Params params;
-    params.text(kind ? std::optional<std::string_view>(*kind) : std::nullopt);
-    const pg::Rows rows = co_await pool_.execute(sql::retry_failed, params);
-    co_return rows.bigint(0, 0);
+Task<Result<Changed>> QueueAdmin::change(Verb verb, JobFilter filter, bool dry_run, Order order) {
+    const bool retry = verb == Verb::retry;
+    if (filter.status && *filter.status != (retry ? "FAILED" : "PENDING") &&
+        *filter.status != (retry ? "CANCELLED" : "PROCESSING")) {
+        co_return fail(ErrorCode::invalid_input,
+                       retry ? "only FAILED and CANCELLED jobs can be retried"
+                             : "only PENDING and PROCESSING jobs can be cancelled");
+    }
+    const auto limit = static_cast<std::size_t>(std::clamp(filter.limit, 1, change_max));
+    auto found = co_await find(verb, filter, static_cast<int>(limit) + 1);
+    if (!found) co_return std::unexpected(found.error());
+    Changed out{.matched = std::move(*found), .changed = {}, .more = false};
+    out.more = out.matched.size() > limit;
+    if (out.more) out.matched.pop_back();
+    if (dry_run) co_return out;
+    for (std::span<const std::string> left(out.matched); !left.empty();) {
+        const auto step = left.first(std::min(left.size(), change_step));
+        const auto done = co_await change(verb, step, order);
+        if (!done) co_return std::unexpected(done.error());
+        out.changed.insert(out.changed.end(), done->begin(), done->end());
+        left = left.subspan(step.size());
+    }
+    co_return out;
+}
+
+Task<std::vector<FailureReason>> QueueAdmin::reasons(std::optional<std::string> kind) {
+    const pg::Rows rows = co_await pool_.execute(sql::reasons, pg::Params().text(kind));
+    std::vector<FailureReason> reasons;
+    reasons.reserve(static_cast<std::size_t>(rows.size()));
+    for (int row = 0; row < rows.size(); ++row) {
+        reasons.push_back({.kind = std::string(rows.text(row, rows.column("job_type"))),
+                           .reason = std::string(rows.text(row, rows.column("reason"))),
+                           .jobs = rows.bigint(row, rows.column("jobs")),
+                           .last_at = std::string(rows.text(row, rows.column("last_at"))),
+                           .example = std::string(rows.text(row, rows.column("example")))});
+    }
+    co_return reasons;
+}
+
+Task<> QueueAdmin::revealed(std::string_view id, const Actor& to) {
+    const std::string who = to.to_json();
+    co_await pool_.execute(sql::reveal, pg::Params().text(id).text(who));
 }
 
 Task<std::vector<QueueCount>> QueueAdmin::stats() {

@@ -1,9 +1,11 @@
 // What a person does with the queue: look, retry, cancel. Used by the command line and the admin
 // API. Changes go through the SQL functions of docs/sql.md, so that a shell, the API and SQL agree:
 // FAILED and CANCELLED jobs may be retried, PENDING and PROCESSING ones cancelled, COMPLETED ones
-// never change. Of an operator and a worker that race one wins.
+// never change. Of an operator and a worker that race one wins. Each job that is changed has an
+// entry in the audit log.
 #pragma once
 
+#include "base/actor.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "pg/pool.hpp"
@@ -11,6 +13,7 @@
 #include <chrono>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,8 +61,39 @@ struct JobFilter {
     std::optional<std::string> kind;
     std::optional<std::string> subject;
     std::optional<std::string> event_id;
-    std::optional<std::string> after;  // `next` of the page before
-    int limit = 50;                    // at most 500
+    std::optional<std::string> after;                  // `next` of the page before; of `list`
+    int limit = 50;                                    // at most 500; of `change` 10,000
+    std::optional<std::string> reason = std::nullopt;  // a part of the error, in any case
+    // Created within so long.
+    std::optional<std::chrono::milliseconds> since = std::nullopt;
+
+    // Whether it says which jobs; a page and its size do not.
+    [[nodiscard]] bool empty() const {
+        return !status && !kind && !subject && !event_id && !reason && !since;
+    }
+};
+
+enum class Verb : std::uint8_t { retry, cancel };
+
+// What became of many.
+struct Changed {
+    std::vector<std::string> matched;  // ids of the jobs that the filter found
+    std::vector<std::string> changed;  // of these, those that were still in such a state
+    bool more = false;                 // there are others, beyond the limit
+};
+
+// Who changes jobs, and why.
+struct Order {
+    Actor by{};
+    std::string note{};  // kept as the reason of the entry; may be empty
+};
+
+struct FailureReason {
+    std::string kind;
+    std::string reason;  // without ids
+    std::int64_t jobs = 0;
+    std::string last_at;
+    std::string example;  // the newest such job's id
 };
 
 struct JobPage {
@@ -106,9 +140,17 @@ public:
     Task<Result<JobDetails>> show(std::string_view id);
     // `conflict` when its state does not allow it, with a message that says why. An event that is
     // kept for review is not retried: only a new delivery of it is read again.
-    Task<Result<void>> retry(std::string_view id);
-    Task<Result<void>> cancel(std::string_view id);
-    Task<std::int64_t> retry_failed(std::optional<std::string> kind);
+    Task<Result<void>> retry(std::string_view id, Order order = {});
+    Task<Result<void>> cancel(std::string_view id, Order order = {});
+    // The jobs that a filter finds: a retry takes FAILED ones, or CANCELLED ones where the filter
+    // says so; a cancellation PENDING and PROCESSING ones. Without a kind only rollcall's own. In
+    // steps, each a transaction: a database that goes away leaves those done that were. A dry run
+    // only finds. `invalid_input` for a status that the verb cannot change.
+    Task<Result<Changed>> change(Verb verb, JobFilter filter, bool dry_run, Order order = {});
+    // Why jobs were given up, the most frequent first; at most 200.
+    Task<std::vector<FailureReason>> reasons(std::optional<std::string> kind);
+    // Tells the audit log that somebody is shown the job's personal data.
+    Task<> revealed(std::string_view id, const Actor& to);
 
     // Counts every row: about half a second for each million. For people, not for polling.
     Task<std::vector<QueueCount>> stats();
@@ -120,8 +162,10 @@ private:
     Task<Result<pg::Rows>> look(const JobFilter& filter,
                                 std::optional<std::chrono::milliseconds> window,
                                 const std::string* before, const std::string* before_id, int limit);
-    Task<Result<void>> change(const pg::Statement& statement, std::string_view id,
-                              std::string_view verb);
+    Task<Result<std::vector<std::string>>> find(Verb verb, const JobFilter& filter, int limit);
+    Task<Result<std::vector<std::string>>> change(Verb verb, std::span<const std::string> ids,
+                                                  const Order& order);
+    Task<Result<void>> change_one(Verb verb, std::string_view id, const Order& order);
 
     pg::Pool& pool_;
 };

@@ -1,7 +1,6 @@
 #include "jobs/work_loop.hpp"
 
 #include "base/log.hpp"
-#include "base/result.hpp"
 #include "base/wakeup.hpp"
 #include "jobs/reason.hpp"
 
@@ -189,14 +188,21 @@ bool WorkLoop::failing() const {
     return state_->failures > 0;
 }
 
-Task<bool> guarded(std::string_view event, Task<> task) {
+Task<Result<void>> caught(Task<> task) {
     try {
         co_await std::move(task);
-        co_return true;
+        co_return Result<void>();
+    } catch (const Unavailable& away) {
+        co_return fail(ErrorCode::unavailable, reason_of(away));
     } catch (const std::exception& failure) {
-        log::warn(event, {{"reason", reason_of(failure)}});
+        co_return fail(ErrorCode::internal, reason_of(failure));
     }
-    co_return false;
+}
+
+Task<bool> guarded(std::string_view event, Task<> task) {
+    const auto done = co_await caught(std::move(task));
+    if (!done) log::warn(event, {{"reason", done.error().message}});
+    co_return done.has_value();
 }
 
 }  // namespace rollcall::jobs

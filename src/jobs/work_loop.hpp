@@ -7,6 +7,7 @@
 #include "base/backoff.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
+#include "base/result.hpp"
 #include "base/task.hpp"
 
 #include <chrono>
@@ -63,8 +64,11 @@ private:
     std::unique_ptr<State> state_;
 };
 
-// Awaits `task`; an exception becomes a warning named `event`, and false. For steps that must not
-// stop what they are part of.
+// Awaits `task`; what it throws becomes an error with the reason: `unavailable` where something is
+// away, else `internal`. For work whose failure goes on record, whatever it is.
+Task<Result<void>> caught(Task<> task);
+// As caught(); the error becomes a warning named `event`, and false. For steps that must not stop
+// what they are part of.
 Task<bool> guarded(std::string_view event, Task<> task);
 
 }  // namespace rollcall::jobs

@@ -267,6 +267,25 @@ Task<> throws() {
     throw Unavailable("gone");
 }
 
+Task<> refused() {
+    co_await settle();
+    throw std::runtime_error("no");
+}
+
+TEST(Caught, IsAnErrorWithItsReason) {
+    asio::io_context io;
+    bool well = false;
+    spawn(io.get_executor(), "scenario", [](bool& out) -> Task<> {
+        const auto away = co_await caught(throws());
+        EXPECT_EQ(away.error().code, ErrorCode::unavailable);
+        EXPECT_EQ(away.error().message, "gone");
+        EXPECT_EQ((co_await caught(refused())).error().code, ErrorCode::internal);
+        out = (co_await caught(settle())).has_value();
+    }(well));
+    io.run();
+    EXPECT_TRUE(well);
+}
+
 TEST(Guarded, SaysWhatItSwallowed) {
     const log::Capture capture;
     asio::io_context io;

@@ -16,6 +16,7 @@
 
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -29,6 +30,13 @@ struct WorkerConfig {
     std::string name;   // unique among all running workers of a database: worker_name()
     int capacity = 16;  // handlers at once
     std::chrono::milliseconds lease = std::chrono::seconds(15);  // renewed every third of it
+    // How many more jobs are worth beginning now, asked before each claim; at most what `capacity`
+    // leaves free is claimed. For a neighbour that takes no more, or is away: what waits for it is
+    // not claimed only to be put off.
+    std::function<int()> room = [] { return std::numeric_limits<int>::max(); };
+    // Told of each job whose end was refused: it was another's by then, or cancelled, and what its
+    // handler did outside may have come after what the other did.
+    std::function<Task<>(const Job&)> on_lost = [](const Job& /*job*/) -> Task<> { co_return; };
     RetryPolicy retry;
     std::function<Duration()> poll_interval = [] { return std::chrono::seconds(1); };
 };
@@ -58,6 +66,12 @@ public:
     // Works off what is due now, started or not, and returns how many jobs this call claimed: when
     // nothing is due and nothing runs any more, or after `limit`, when some may still run.
     Task<int> run_due(std::chrono::milliseconds limit);
+
+    // Whether the lease of `job`, which runs here, lasts for at least `margin` more: counted from
+    // before it was asked for, by the clock of this machine. For a handler, before each step
+    // outside that must not come late; `margin` is how long that step may take. More than about
+    // half the lease it cannot be, or there are times when no job is held.
+    [[nodiscard]] bool holds(const Job& job, std::chrono::milliseconds margin = {}) const;
 
 private:
     struct State;
