@@ -30,14 +30,6 @@ struct WebhookConfig {
     // row is right although the event could not be used.
     bool refresh_users = false;
 
-    // Requests that fail verification, from one address (IPv6: one /64): refilled evenly over the
-    // minute, beyond it 429; 0: no limit. Requests that verify never count and are never refused by
-    // it.
-    double failures_per_minute = 60;
-    double failures_burst = 30;
-    // Addresses remembered for it; the longest idle one is forgotten first.
-    std::size_t failure_addresses_max = 10'000;
-
     // Verified deliveries a second from all addresses together, beyond it 429; 0: no limit.
     double deliveries_per_second = 0;
     double deliveries_burst = 1'000;

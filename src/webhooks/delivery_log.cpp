@@ -16,6 +16,10 @@ constexpr std::size_t type_bytes_max = 64;
 constexpr std::size_t svix_id_bytes_max = 256;
 constexpr std::string_view other_type = "other";
 
+std::int64_t minute_of(SystemTime now) {
+    return std::chrono::floor<std::chrono::minutes>(now).time_since_epoch().count();
+}
+
 // What strangers send is only kept when it is short and plain.
 std::string plain(std::string_view text, std::size_t bytes_max, std::string_view otherwise) {
     const bool is_plain = text.size() <= bytes_max &&
@@ -25,6 +29,27 @@ std::string plain(std::string_view text, std::size_t bytes_max, std::string_view
 
 std::optional<std::string_view> present(const std::string& text) {
     return text.empty() ? std::nullopt : std::optional<std::string_view>(text);
+}
+
+// Signed, but not with a secret of ours, or not lately: a request without a signature is a
+// scanner's.
+bool fails_signature(std::string_view reason) {
+    return reason == "no_matching_signature" || reason == "stale_timestamp" ||
+           reason == "future_timestamp";
+}
+
+void add_networks(pg::Params& params, const FailingNetworks& networks) {
+    std::vector<std::optional<SystemTime>> minutes;
+    std::vector<std::optional<std::string_view>> names;
+    std::vector<std::optional<std::int64_t>> failures;
+    for (const auto& [minute, counts] : networks.minutes()) {
+        for (const auto& [network, count] : counts) {
+            minutes.emplace_back(SystemTime(std::chrono::minutes(minute)));
+            names.emplace_back(network);
+            failures.emplace_back(count);
+        }
+    }
+    params.timestamptz_array(minutes).text_array(names).bigint_array(failures);
 }
 
 // The columns of the rows, as the statement takes them.
@@ -51,14 +76,15 @@ void DeliveryLog::note(const DeliveryNote& note) {
     const SystemTime now = clock_.now();
     Row row{.count = 1, .first = now, .last = now, .svix_id = {}, .network = {}};
     row.svix_id = plain(note.svix_id, svix_id_bytes_max, "");
-    if (note.outcome == "refused") row.network = network_of(note.remote_address);
+    if (note.outcome == "refused") row.network = network_of(note.client_address);
+    if (fails_signature(note.reason)) networks_.note(minute_of(now), row.network);
     add(rows_, key_of(note, now), row);
 }
 
 // Event types come from a signed event, yet nothing but the sender's good sense bounds their
 // number.
 DeliveryLog::Key DeliveryLog::key_of(const DeliveryNote& note, SystemTime now) const {
-    const auto minute = std::chrono::floor<std::chrono::minutes>(now).time_since_epoch().count();
+    const std::int64_t minute = minute_of(now);
     Key key{minute, note.outcome, note.reason, plain(note.event_type, type_bytes_max, other_type)};
     const auto begin = rows_.lower_bound(Key{minute, "", "", ""});
     const bool full = static_cast<std::size_t>(std::distance(begin, rows_.end())) >= rows_max_;
@@ -83,6 +109,10 @@ Task<> DeliveryLog::flush() {
     constexpr std::size_t kept_minutes_max = 60;
     for (const auto& [key, row] : rows_) add(writing_, key, row);
     rows_.clear();
+    for (const auto& [minute, counts] : networks_.minutes()) {
+        for (const auto& [network, count] : counts) writing_networks_.note(minute, network, count);
+    }
+    networks_.clear();
     while (writing_.size() > rows_max_ * kept_minutes_max) writing_.erase(writing_.begin());
     if (writing_.empty()) co_return;
 
@@ -107,9 +137,11 @@ Task<> DeliveryLog::flush() {
         bool& flag;
     };
     const Flag flag(flushing_);
-    const pg::Params params = columns.params();
+    pg::Params params = columns.params();
+    add_networks(params, writing_networks_);
     co_await pool_.execute(sql::record_deliveries, params);
     writing_.clear();
+    writing_networks_.clear();
 }
 
 std::string network_of(std::string_view address) {

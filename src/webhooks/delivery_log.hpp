@@ -1,12 +1,14 @@
 // The operator's record of what came, when and what was refused: table rollcall.deliveries, one row
-// for each minute, outcome, reason and event type, with a count. Requests only touch memory, which
-// is bounded; flush() writes. A crash loses the last few seconds of it, never an event.
+// for each minute, outcome, reason and event type, with a count; and rollcall.failing_networks, who
+// fails the signature most. Requests only touch memory, which is bounded; flush() writes. A crash
+// loses the last few seconds of it, never an event.
 #pragma once
 
 #include "base/clock.hpp"
 #include "base/task.hpp"
 #include "pg/pool.hpp"
 #include "webhooks/config.hpp"
+#include "webhooks/failing_networks.hpp"
 
 #include <cstdint>
 #include <map>
@@ -21,7 +23,7 @@ struct DeliveryNote {
     std::string_view reason;      // stable; "" when there is none to give
     std::string_view event_type;  // only of a verified delivery; "" when not known
     std::string_view svix_id;
-    std::string_view remote_address;  // kept of refused ones only, as its /24 or /48
+    std::string_view client_address;  // kept of refused ones only, as its /24 or /48
 };
 
 class DeliveryLog {
@@ -58,6 +60,8 @@ private:
     std::size_t rows_max_;
     Table rows_;
     Table writing_;  // what a flush has taken and not yet seen committed
+    FailingNetworks networks_;
+    FailingNetworks writing_networks_;  // the same
     bool flushing_ = false;
 };
 

@@ -1,9 +1,11 @@
 #include "webhooks/endpoint.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "base/trace.hpp"
 #include "clerk/event.hpp"
-#include "http/rate_limit.hpp"
+#include "crypto/trace_of.hpp"
 #include "jobs/job.hpp"
 #include "webhooks/event_job.hpp"
 #include "webhooks/metrics.hpp"
@@ -27,13 +29,6 @@ http::Response failure(unsigned status, std::string_view text) {
     return http::Response::json(status, R"({"error":")" + std::string(text) + R"("})");
 }
 
-http::Response too_many(milliseconds wait) {
-    http::Response response = failure(429, "Too Many Requests");
-    const auto seconds = std::max<std::int64_t>(1, (wait.count() + 999) / 1000);
-    response.headers.add("Retry-After", std::to_string(seconds));
-    return response;
-}
-
 http::Response away() {
     http::Response response = failure(503, "Service unavailable");
     response.headers.add("Retry-After", retry_after);
@@ -42,6 +37,7 @@ http::Response away() {
 
 std::string_view message_of(std::string_view kind, bool for_review) {
     if (for_review) return "Event kept for review";
+    if (kind == jobs::self_test) return "Self-test job queued";
     if (kind == jobs::user_created) return "User creation job queued";
     if (kind == jobs::user_updated) return "User update job queued";
     return "User deletion job queued";
@@ -65,9 +61,14 @@ bool is_json(const http::Fields& headers) {
     return type.empty() || http::same_name(type, "application/json");
 }
 
-std::optional<http::RateLimiter> limiter(double per_second, double burst, std::size_t keys_max) {
-    if (per_second <= 0) return std::nullopt;
-    return http::RateLimiter({.per_second = per_second, .burst = std::max(1.0, burst)}, keys_max);
+// What the request brought, if that is one valid field; else nothing.
+std::optional<TraceContext> brought_trace(const http::Request& request) {
+    if (request.headers.count("traceparent") != 1) return std::nullopt;
+    return parse_traceparent(*request.headers.get("traceparent"));
+}
+
+std::string trace_id_of(const http::Request& request, std::string_view svix_id) {
+    return brought_trace(request).value_or(crypto::trace_of(svix_id)).trace_id();
 }
 
 Outcome outcome_of(Refusal refusal) {
@@ -80,6 +81,7 @@ Outcome outcome_of(Refusal refusal) {
 std::string_view recorded_as(Outcome outcome) {
     switch (outcome) {
         case Outcome::enqueued:
+        case Outcome::spooled:
             return "stored";
         case Outcome::duplicate:
             return "duplicate";
@@ -109,14 +111,18 @@ struct Endpoint::State {
           roles(std::move(given_roles)),
           to(given),
           metrics(given.metrics),
-          failures(limiter(config.failures_per_minute / 60, config.failures_burst,
-                           config.failure_addresses_max)),
-          overall(limiter(config.deliveries_per_second, config.deliveries_burst, 1)) {}
+          overall(http::limiter(config.deliveries_per_second, config.deliveries_burst, 1)) {}
 
     http::Response refuse(const http::Request& request, std::string_view svix_id, Outcome outcome,
                           std::string_view reason, http::Response response);
+    http::Response refuse_limited(const http::Request& request, std::string_view svix_id,
+                                  http::Response response);
+    http::Response refuse_unread(const http::Request& request, std::string_view svix_id,
+                                 Outcome outcome, std::string_view reason, http::Response response);
     http::Response refuse_unverified(const http::Request& request, std::string_view svix_id,
                                      Refusal refusal);
+    Task<Result<Stored>> store(http::Request& request, EventJob job, SystemTime sent_at,
+                               SystemTime now);
     Task<http::Response> take(http::Request& request, const DeliveryHeaders& headers,
                               Verified verified, SystemTime now);
 
@@ -126,8 +132,7 @@ struct Endpoint::State {
     Neighbours to;
     Metrics metrics;
     clerk::EventParser parser;
-    std::optional<http::RateLimiter> failures;
-    std::optional<http::RateLimiter> overall;
+    std::optional<http::RateLimiter> overall;  // of what verifies
     Repeats repeats{lines_per_minute};
 };
 
@@ -145,7 +150,7 @@ public:
                    .reason = {},
                    .event_type = type_,
                    .svix_id = svix_id_,
-                   .remote_address = {}});
+                   .client_address = {}});
     }
     Receipt(const Receipt&) = delete;
     Receipt& operator=(const Receipt&) = delete;
@@ -171,30 +176,59 @@ http::Response Endpoint::State::refuse(const http::Request& request, std::string
                         .reason = reason,
                         .event_type = {},
                         .svix_id = svix_id,
-                        .remote_address = request.remote_address});
+                        .client_address = request.client_address});
     if (const auto left_out = repeats.admit(reason, to.clock.steady())) {
         log::warn("webhook_refused", {{"reason", reason},
-                                      {"network", network_of(request.remote_address)},
+                                      {"network", network_of(request.client_address)},
                                       {"svix_id", svix_id.substr(0, id_bytes_max)},
                                       {"request_id", request.request_id},
+                                      {"trace_id", trace_id_of(request, svix_id)},
                                       {"not_logged_before", *left_out}});
     }
     return response;
+}
+
+http::Response Endpoint::State::refuse_limited(const http::Request& request,
+                                               std::string_view svix_id, http::Response response) {
+    return refuse(request, svix_id, Outcome::rate_limited, "rate_limited", std::move(response));
+}
+
+// Before it comes to a signature.
+http::Response Endpoint::State::refuse_unread(const http::Request& request,
+                                              std::string_view svix_id, Outcome outcome,
+                                              std::string_view reason, http::Response response) {
+    if (auto limited = to.guard.stray()) {
+        return refuse_limited(request, svix_id, *std::move(limited));
+    }
+    return refuse(request, svix_id, outcome, reason, std::move(response));
 }
 
 // All the same to the sender. Only these count against an address: what verifies is never slowed by
 // what others send from the same place.
 http::Response Endpoint::State::refuse_unverified(const http::Request& request,
                                                   std::string_view svix_id, Refusal refusal) {
-    milliseconds wait{0};
-    if (failures) {
-        wait = failures->take(http::rate_limit_key(request.remote_address), to.clock.steady());
-    }
-    if (wait > milliseconds::zero()) {
-        return refuse(request, svix_id, Outcome::rate_limited, "rate_limited", too_many(wait));
+    if (auto limited = to.guard.failed(request.client_address)) {
+        return refuse_limited(request, svix_id, *std::move(limited));
     }
     return refuse(request, svix_id, outcome_of(refusal), to_string(refusal),
                   failure(401, "Invalid signature"));
+}
+
+// Takes the body out of the request.
+Task<Result<Stored>> Endpoint::State::store(http::Request& request, EventJob job,
+                                            SystemTime sent_at, SystemTime now) {
+    if (to.spooling == nullptr) {
+        job.original_event = storable(std::move(request.body));
+        co_return co_await to.intake.store(std::move(job));
+    }
+    SpooledEvent delivery{.job_id = job.id,
+                          .svix_id = job.event_id,
+                          .sent_at = sent_at,
+                          .received_at = now,
+                          .traceparent = job.trace,
+                          .body = request.body};
+    job.original_event = storable(std::move(request.body));
+    co_return co_await to.spooling->store(std::move(job), std::move(delivery));
 }
 
 // A delivery that is what it says.
@@ -210,10 +244,10 @@ Task<http::Response> Endpoint::State::take(http::Request& request, const Deliver
     }
     job->id = uuid_v7(now.time_since_epoch().count(), to.random);
     job->event_id = headers.id;
-    job->original_event = storable(std::move(request.body));
+    if (const auto trace = brought_trace(request)) job->trace = trace->to_header();
 
     const std::string_view kind = job->kind;
-    const auto stored = co_await to.intake.store(*std::move(job));
+    const auto stored = co_await store(request, *std::move(job), verified.sent_at, now);
     if (!stored) {
         if (repeats.admit("unavailable", to.clock.steady())) {
             log::warn("webhook_unavailable", {{"reason", stored.error().message}});
@@ -221,9 +255,10 @@ Task<http::Response> Endpoint::State::take(http::Request& request, const Deliver
         co_return away();
     }
     receipt.ended(stored->duplicate    ? Outcome::duplicate
+                  : stored->spooled    ? Outcome::spooled
                   : stored->for_review ? Outcome::malformed
                                        : Outcome::enqueued);
-    if (!stored->duplicate) {
+    if (!stored->duplicate && !stored->spooled) {
         const std::chrono::duration<double> lag = to.clock.now() - verified.sent_at;
         metrics.stored_after(type_label(event.type), lag.count());
     }
@@ -234,7 +269,8 @@ Task<http::Response> Endpoint::State::take(http::Request& request, const Deliver
                     {"job_id", stored->job_id},
                     {"duplicate", stored->duplicate},
                     {"for_review", stored->for_review},
-                    {"request_id", request.request_id}});
+                    {"request_id", request.request_id},
+                    {"trace_id", trace_id_of(request, headers.id)}});
     }
     co_return accepted(kind, *stored);
 }
@@ -255,22 +291,22 @@ Task<http::Response> Endpoint::handle(http::Request& request) {
     State& state = *state_;
     const DeliveryHeaders headers = delivery_headers(request.headers);
     if (!is_json(request.headers)) {
-        co_return state.refuse(request, headers.id, Outcome::unsupported_type, "unsupported_type",
-                               failure(415, "Unsupported Media Type"));
+        co_return state.refuse_unread(request, headers.id, Outcome::unsupported_type,
+                                      "unsupported_type", failure(415, "Unsupported Media Type"));
     }
     if (request.body.size() > state.config.body_bytes_max) {
-        co_return state.refuse(request, headers.id, Outcome::too_large, "too_large",
-                               failure(413, "Content Too Large"));
+        co_return state.refuse_unread(request, headers.id, Outcome::too_large, "too_large",
+                                      failure(413, "Content Too Large"));
     }
     const SystemTime now = state.to.clock.now();
     const auto verified = verify(state.secrets, headers, request.body, now);
     if (!verified) co_return state.refuse_unverified(request, headers.id, verified.error());
     state.metrics.verified(verified->slot, now);
+    failpoint("webhook.verified");
     if (state.overall) {
         const milliseconds wait = state.overall->take("", state.to.clock.steady());
         if (wait > milliseconds::zero()) {
-            co_return state.refuse(request, headers.id, Outcome::rate_limited, "rate_limited",
-                                   too_many(wait));
+            co_return state.refuse_limited(request, headers.id, http::too_many_requests(wait));
         }
     }
     co_return co_await state.take(request, headers, *verified, now);

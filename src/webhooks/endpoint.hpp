@@ -1,17 +1,19 @@
 // POST /webhooks/clerk and /api/webhooks/clerk: verifies, classifies, stores, answers. 2xx only
-// after the commit that stores the event. Never tells the sender why it refuses. docs/webhooks.md
-// has the answers.
+// after the commit that stores the event, or, with a spool, once it is on the disk. Never tells the
+// sender why it refuses. docs/webhooks.md has the answers.
 #pragma once
 
 #include "base/clock.hpp"
 #include "base/metrics.hpp"
 #include "base/random.hpp"
 #include "base/task.hpp"
+#include "http/address_guard.hpp"
 #include "http/router.hpp"
 #include "webhooks/config.hpp"
 #include "webhooks/delivery_log.hpp"
 #include "webhooks/intake.hpp"
 #include "webhooks/signature.hpp"
+#include "webhooks/spooling.hpp"
 
 #include <memory>
 
@@ -22,9 +24,11 @@ public:
     struct Neighbours {  // all must outlive the endpoint
         Intake& intake;
         DeliveryLog& deliveries;
+        http::AddressGuard& guard;  // asked about what does not verify
         const Clock& clock;
         Random& random;
         MetricsRegistry& metrics;
+        Spooling* spooling = nullptr;  // null: what the database does not take is answered 503
     };
     Endpoint(const WebhookConfig& config, SigningSecrets secrets, RoleRules roles,
              Neighbours neighbours);

@@ -11,13 +11,19 @@ namespace rollcall::webhooks {
 namespace {
 
 constexpr int creation_priority = 2;
+// What `rollcall doctor --self-test` sends; no type of Clerk's begins so.
+constexpr std::string_view self_test_type = "rollcall.self_test";
 constexpr std::string_view base64_mark = "base64:";
+
+// Beside the parser's reasons.
+constexpr std::string_view unhandled = "unhandled";
 
 // What the column `error` says, so that failures of one cause group together.
 std::string_view error_text(std::string_view reason) {
     if (reason == "not_json") return "Unusable event: the body is not JSON";
     if (reason == "not_an_object") return "Unusable event: the body is not a JSON object";
     if (reason == "no_type") return "Unusable event: it has no type";
+    if (reason == unhandled) return "Unusable event: this build does not handle its type";
     return "Unusable event: it has no usable data.id";
 }
 
@@ -80,6 +86,14 @@ std::string_view kind_of(std::string_view type) {
     return jobs::unknown_event;
 }
 
+EventJob job_of_self_test(SystemTime at) {
+    EventJob job;
+    job.kind = jobs::self_test;
+    append_member(job.payload, "clerk_id", std::nullopt);
+    end_payload(job.payload, at);
+    return job;
+}
+
 EventJob job_for_review(std::string_view type, const clerk::Unusable& event, SystemTime at) {
     EventJob job;
     job.kind = kind_of(type);
@@ -112,6 +126,8 @@ jobs::NewJob EventJob::view() const {
     job.banned = banned;
     job.locked = locked;
     job.clerk_created_at = clerk_created_at;
+    if (!trace.empty()) job.trace = trace;
+    job.arrived_at = arrived_at;
     return job;
 }
 
@@ -125,8 +141,17 @@ std::optional<EventJob> job_of(const clerk::Event& event, SystemTime sent_at,
         job = job_of_deletion(*gone, at);
     } else if (const auto* unusable = std::get_if<clerk::Unusable>(&event.data)) {
         job = job_for_review(event.type, *unusable, at);
+    } else if (event.type == self_test_type) {
+        job = job_of_self_test(at);
     }
     if (job) job->time = at;
+    return job;
+}
+
+EventJob job_of_unhandled(const clerk::Event& event, SystemTime sent_at) {
+    const SystemTime at = time_of(event, sent_at);
+    EventJob job = job_for_review(event.type, {.reason = unhandled}, at);
+    job.time = at;
     return job;
 }
 

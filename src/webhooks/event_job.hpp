@@ -24,21 +24,26 @@ struct EventJob {
     std::string payload;
     std::string event_id;
     std::string original_event;
+    std::string trace;  // traceparent that the delivery brought; "" for none
     std::string subject;
     int priority = 1;
     std::optional<std::int64_t> version;
     std::optional<bool> banned;
     std::optional<bool> locked;
     std::optional<SystemTime> clerk_created_at;
+    std::optional<SystemTime> arrived_at;  // where that was before now
 
     // Views into this.
     [[nodiscard]] jobs::NewJob view() const;
 };
 
 // Nothing for a type that is not handled. `sent_at` stands in for a time that the event lacks. Id,
-// event id and original event are the caller's to fill in.
+// event id, original event and trace are the caller's to fill in.
 [[nodiscard]] std::optional<EventJob> job_of(const clerk::Event& event, SystemTime sent_at,
                                              const RoleRules& roles);
+
+// The job of an event that job_of() has none for, kept for a person: it was acknowledged.
+[[nodiscard]] EventJob job_of_unhandled(const clerk::Event& event, SystemTime sent_at);
 
 // The role that the row gets: `claimed` if it is configured, else the default.
 [[nodiscard]] std::string_view role_of(const std::optional<std::string>& claimed,

@@ -31,6 +31,16 @@ const std::string user_data =
     R"("public_metadata":{"role":"admin"},"banned":true,"locked":false,)"
     R"("created_at":1762340000000,"updated_at":1762340399123})";
 
+TEST(JobOf, ASelfTestIsAJobThatTouchesNobody) {
+    const EventJob job =
+        made_of(R"({"type":"rollcall.self_test","timestamp":1762340400,"data":{"id":"user_a"}})");
+    EXPECT_EQ(job.kind, jobs::self_test);
+    EXPECT_EQ(job.subject, "");
+    EXPECT_EQ(job.error, "");
+    EXPECT_EQ(json::parse(job.payload).at("clerk_id"), nullptr);
+    EXPECT_FALSE(job_from(R"({"type":"rollcall.self_tests","data":{}})"));
+}
+
 TEST(JobOf, AUserCreated) {
     const EventJob job =
         made_of(R"({"type":"user.created","timestamp":1762340400,"data":)" + user_data + "}");

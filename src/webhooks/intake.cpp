@@ -1,5 +1,6 @@
 #include "webhooks/intake.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/wakeup.hpp"
 
 #include <algorithm>
@@ -134,11 +135,14 @@ Task<Result<std::vector<jobs::Enqueued>>> Intake::State::insert(std::span<const 
         if (!config.refresh_users) rows.back().refresh.reset();
     }
     batch_events.Observe(static_cast<double>(rows.size()));
-    co_return co_await enqueue(rows);
+    failpoint("intake.before_commit");
+    auto stored = co_await enqueue(rows);
+    failpoint("intake.after_commit");
+    co_return stored;
 }
 
-// A batch with a value that the database refuses is halved until the event that holds it stands
-// alone; that one is kept for a person.
+// A batch of which the database refuses something is halved until the event that it refuses stands
+// alone; that one is kept for a person, and where even that is refused its sender is told.
 Task<> Intake::State::run_lane(std::shared_ptr<const Batch> batch) {
     std::vector<std::span<const WaiterPtr>> parts{*batch};
     while (!parts.empty()) {
@@ -155,7 +159,7 @@ Task<> Intake::State::run_lane(std::shared_ptr<const Batch> batch) {
             }
             continue;
         }
-        const bool refused = stored.error().code == ErrorCode::invalid_input;
+        const bool refused = stored.error().code != ErrorCode::unavailable;
         if (refused && part.size() > 1) {
             parts.push_back(part.subspan(part.size() / 2));
             parts.push_back(part.first(part.size() / 2));
@@ -164,7 +168,7 @@ Task<> Intake::State::run_lane(std::shared_ptr<const Batch> batch) {
             parts.push_back(part);
         } else {
             for (const WaiterPtr& waiter : part) {
-                waiter->finish(unavailable(stored.error().message));
+                waiter->finish(std::unexpected(stored.error()));
             }
         }
     }

@@ -22,6 +22,7 @@ struct Stored {
     std::string job_id;       // of the first job with this event id
     bool duplicate = false;   // it was there already
     bool for_review = false;  // kept for a person
+    bool spooled = false;     // in the spool, not yet in the database
 };
 
 class Intake {
@@ -39,8 +40,9 @@ public:
 
     // Returns after the commit that holds `job`. `unavailable` when the queue is full, or the
     // commit takes longer than the limit (it may still happen: a repetition is then a duplicate).
-    // What the store throws is thrown to everyone in that batch. A job whose values the database
-    // refuses is kept for a person; its neighbours in the batch do not notice.
+    // What the store throws is thrown to everyone in that batch. A job that the database refuses is
+    // kept for a person; where it refuses that, too, the error is another one than `unavailable`.
+    // Its neighbours in the batch do not notice.
     Task<Result<Stored>> store(EventJob job);
 
     // Waits for the batches in flight. Later calls to store() are unavailable.

@@ -24,6 +24,7 @@ public:
     bool open = true;                               // false: a batch waits for let_one_through()
     bool down = false;                              // throws Unavailable
     std::string poison;                             // a payload that makes the call invalid_input
+    std::string refused;                            // an event that makes it internal
     std::vector<std::vector<std::string>> batches;  // event ids
     std::size_t running = 0;
     std::size_t running_max = 0;
@@ -51,6 +52,9 @@ public:
         for (const auto& job : jobs) {
             if (!poison.empty() && job.payload == poison) {
                 co_return fail(ErrorCode::invalid_input, "refused");
+            }
+            if (!refused.empty() && job.event_id == refused) {
+                co_return fail(ErrorCode::internal, "refused by a trigger");
             }
         }
         std::vector<jobs::Enqueued> answers;
@@ -261,11 +265,23 @@ TEST_F(IntakeTest, ABatchOfBadEventsIsKeptWhole) {
     }
 }
 
-TEST_F(IntakeTest, WhatEvenTheReviewCannotHoldIsUnavailable) {
+TEST_F(IntakeTest, WhatIsRefusedInEveryFormIsToldToItsSenderAlone) {
+    config_.lanes = 1;
+    store_.refused = "e40";
+    for (int i = 0; i < 64; ++i) store("e" + std::to_string(i));
+    run();
+    EXPECT_EQ(store_.batches.front().size(), 64U);
+    for (int i = 0; i < 64; ++i) {
+        const std::string id = "e" + std::to_string(i);
+        EXPECT_EQ(answers_[id], i == 40 ? "internal" : "job of " + id);
+    }
+}
+
+TEST_F(IntakeTest, WhatEvenTheReviewCannotHoldIsNotTheStoresAbsence) {
     store_.poison = R"({"clerk_id":null,"created_at":"1970-01-01T00:00:00.000Z","retry_count":0})";
     store("a", store_.poison);
     run();
-    EXPECT_EQ(answers_["a"], "unavailable");
+    EXPECT_EQ(answers_["a"], "invalid_input");
 }
 
 TEST_F(IntakeTest, TellsADuplicate) {

@@ -8,9 +8,10 @@
 namespace rollcall::webhooks {
 namespace {
 
-constexpr std::array<std::string_view, 10> outcome_names{
-    "enqueued",        "duplicate", "ignored",          "malformed",    "bad_signature",
-    "stale_timestamp", "too_large", "unsupported_type", "rate_limited", "unavailable"};
+constexpr std::array<std::string_view, 11> outcome_names{
+    "enqueued",         "spooled",       "duplicate",       "ignored",
+    "malformed",        "bad_signature", "stale_timestamp", "too_large",
+    "unsupported_type", "rate_limited",  "unavailable"};
 constexpr std::array<std::string_view, 5> type_names{"user.created", "user.updated", "user.deleted",
                                                      "other", "none"};
 constexpr std::array<std::string_view, 2> slot_names{"current", "previous"};
@@ -59,8 +60,9 @@ Metrics::Metrics(MetricsRegistry& registry)
     for (std::size_t slot = 0; slot < slot_names.size(); ++slot) {
         secret_used_.at(slot) = &used.Add({{"slot", std::string(slot_names.at(slot))}});
     }
-    for (const std::string_view reason : further_reasons)
+    for (const std::string_view reason : further_reasons) {
         refused_.Add({{"reason", std::string(reason)}});
+    }
     for (const Refusal refusal :
          {Refusal::missing_header, Refusal::bad_timestamp, Refusal::stale_timestamp,
           Refusal::future_timestamp, Refusal::no_matching_signature, Refusal::bad_secret}) {

@@ -14,6 +14,7 @@ namespace rollcall::webhooks {
 // How a delivery ended, for the label `result`.
 enum class Outcome : std::uint8_t {
     enqueued,
+    spooled,
     duplicate,
     ignored,
     malformed,  // kept for review
@@ -41,7 +42,7 @@ public:
     void verified(std::size_t secret_slot, SystemTime now);
 
 private:
-    static constexpr std::size_t outcomes = 10;
+    static constexpr std::size_t outcomes = 11;
     static constexpr std::size_t types = 5;
     std::array<std::array<prometheus::Counter*, outcomes>, types> received_{};
     std::array<prometheus::Histogram*, types> lag_{};

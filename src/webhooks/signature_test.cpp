@@ -29,6 +29,7 @@ std::string verdict(const json::object& example) {
 }
 
 // Signed by another implementation; among them the vector that Standard Webhooks publishes.
+// fault 7
 TEST(Signature, JudgesEveryKeptCaseAsExpected) {
     std::ifstream file(ROLLCALL_SOURCE_DIR "/tests/data/signatures/cases.json");
     std::ostringstream text;

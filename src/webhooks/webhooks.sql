@@ -2,6 +2,13 @@
 
 -- name: record_deliveries
 -- Several instances add to the same rows: sorted, so that they cannot deadlock.
+WITH networks AS (
+    INSERT INTO rollcall.failing_networks AS f (minute, network, count)
+    SELECT minute, network, count
+    FROM unnest($10::timestamptz[], $11::text[], $12::bigint[]) AS n (minute, network, count)
+    ORDER BY minute, network
+    ON CONFLICT (minute, network) DO UPDATE SET count = f.count + excluded.count
+)
 INSERT INTO rollcall.deliveries AS d (minute, outcome, reason, event_type, count, first_seen,
                                       last_seen, last_svix_id, last_network)
 SELECT minute, outcome, reason, event_type, count, first_seen, last_seen, svix_id, network
@@ -26,6 +33,9 @@ WITH old AS MATERIALIZED (
     WHERE minute < now() - make_interval(secs => $1::bigint)
     ORDER BY minute
     LIMIT $2::bigint
+), networks AS (
+    DELETE FROM rollcall.failing_networks f
+    WHERE f.minute < now() - make_interval(secs => $1::bigint)
 )
 DELETE FROM rollcall.deliveries d USING old
 WHERE (d.minute, d.outcome, d.reason, d.event_type)
