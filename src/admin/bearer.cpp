@@ -21,14 +21,29 @@ bool authorized(const http::Request& request, const Secret& token) {
     return crypto::equal_constant_time(digest(given), digest(token.reveal()));
 }
 
-http::Handler with_bearer(const Secret& token, http::Handler handler) {
-    return [token, handler = std::move(handler)](http::Request& request) -> Task<http::Response> {
-        if (token.empty()) co_return http::Response::json(404, R"({"error":"Not found"})");
-        if (!authorized(request, token)) {
-            auto response = http::Response::json(401, R"({"error":"Unauthorized"})");
-            response.headers.set("WWW-Authenticate", "Bearer");
-            co_return response;
-        }
+namespace {
+
+http::Response not_found(http::AddressGuard* guard) {
+    return (guard == nullptr ? std::nullopt : guard->stray())
+        .value_or(http::Response::json(404, R"({"error":"Not found"})"));
+}
+
+http::Response unauthorized(const http::Request& request, http::AddressGuard* guard) {
+    if (guard != nullptr) {
+        if (auto limited = guard->failed(request.client_address)) return *std::move(limited);
+    }
+    auto response = http::Response::json(401, R"({"error":"Unauthorized"})");
+    response.headers.set("WWW-Authenticate", "Bearer");
+    return response;
+}
+
+}  // namespace
+
+http::Handler with_bearer(const Secret& token, http::Handler handler, http::AddressGuard* guard) {
+    return [token, handler = std::move(handler),
+            guard](http::Request& request) -> Task<http::Response> {
+        if (token.empty()) co_return not_found(guard);
+        if (!authorized(request, token)) co_return unauthorized(request, guard);
         co_return co_await handler(request);
     };
 }

@@ -4,6 +4,7 @@
 
 #include "base/secret.hpp"
 #include "base/task.hpp"
+#include "http/address_guard.hpp"
 #include "http/router.hpp"
 
 #include <functional>
@@ -11,8 +12,8 @@
 namespace rollcall::admin {
 
 // `work_off` runs every lane until nothing is due or its own time limit, and returns how many jobs
-// it worked.
-void add_process_jobs_route(http::Router& router, const Secret& key,
+// it worked. `guard` (null: none) must outlive the router.
+void add_process_jobs_route(http::Router& router, const Secret& key, http::AddressGuard* guard,
                             std::function<Task<int>()> work_off);
 
 }  // namespace rollcall::admin

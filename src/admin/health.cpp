@@ -34,6 +34,9 @@ void Health::add_routes(http::Router& router) {
     };
     router.add({"GET"}, "/livez", live);
     router.add({"GET"}, "/healthz", live);
+    router.add({"GET"}, "/startupz", [this](http::Request&) -> Task<http::Response> {
+        co_return http::Response::text(started_ ? 200 : 503, started_ ? "ok\n" : "starting\n");
+    });
     router.add({"GET"}, "/readyz", [this](http::Request& request) -> Task<http::Response> {
         co_return co_await ready(request);
     });

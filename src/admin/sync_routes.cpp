@@ -1,6 +1,7 @@
 #include "admin/sync_routes.hpp"
 
 #include "admin/bearer.hpp"
+#include "admin/job_routes.hpp"
 
 #include <utility>
 
@@ -14,7 +15,7 @@ http::Response answer(Result<Synced> synced) {
 
 }  // namespace
 
-void add_cron_sync_route(http::Router& router, const Secret& key,
+void add_cron_sync_route(http::Router& router, const Secret& key, http::AddressGuard* guard,
                          std::function<Task<Result<Synced>>(bool full)> run) {
     const auto handler = [run = std::move(run)](http::Request& request) -> Task<http::Response> {
         const bool named = request.query.starts_with("mode=") || request.query.contains("&mode=");
@@ -25,13 +26,13 @@ void add_cron_sync_route(http::Router& router, const Secret& key,
         }
         co_return answer(co_await run(mode == "full"));
     };
-    router.add({"GET", "POST"}, "/api/cron/clerk-sync", with_bearer(key, handler));
+    router.add({"GET", "POST"}, "/api/cron/clerk-sync", with_bearer(key, handler, guard));
 }
 
 void add_user_sync_route(http::Router& router, const Secret& token,
-                         std::function<Task<Result<Synced>>(std::string clerk_id)> run) {
+                         std::function<Task<Result<Synced>>(std::string clerk_id, Actor by)> run) {
     const auto handler = [run = std::move(run)](http::Request& request) -> Task<http::Response> {
-        co_return answer(co_await run(request.path_parameters["clerk_id"]));
+        co_return answer(co_await run(request.path_parameters["clerk_id"], actor_of(request)));
     };
     router.add({"POST"}, "/api/v1/users/{clerk_id}/sync", with_bearer(token, handler));
 }

@@ -3,9 +3,11 @@
 // summary: 200 when it completed, 502 when not; 409 while another run is under way.
 #pragma once
 
+#include "base/actor.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
 #include "base/task.hpp"
+#include "http/address_guard.hpp"
 #include "http/router.hpp"
 
 #include <functional>
@@ -20,11 +22,11 @@ struct Synced {
 };
 
 // GET and POST, behind the cron key; `?mode=` is incremental (the default) or full.
-void add_cron_sync_route(http::Router& router, const Secret& key,
+void add_cron_sync_route(http::Router& router, const Secret& key, http::AddressGuard* guard,
                          std::function<Task<Result<Synced>>(bool full)> run);
 
-// Asks Clerk for one user and applies the answer; behind the admin token.
+// Asks Clerk for one user and applies the answer; behind the admin token. `by` is who asked.
 void add_user_sync_route(http::Router& router, const Secret& token,
-                         std::function<Task<Result<Synced>>(std::string clerk_id)> run);
+                         std::function<Task<Result<Synced>>(std::string clerk_id, Actor by)> run);
 
 }  // namespace rollcall::admin

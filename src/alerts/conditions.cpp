@@ -36,6 +36,15 @@ std::vector<Condition> conditions(const ConditionsConfig& c) {
         {"Drift", c.polls && c.drift_passes > 0, &sql::drift,
          pg::Params().integer(c.drift_passes).integer(c.drift_users)},
         {"CircuitOpen", c.circuit_open > never, &sql::circuit_open, limit(c.circuit_open)},
+        {"MirrorBehind", c.mirror_behind > never, &sql::mirror_behind,
+         limit(c.mirror_behind).boolean(c.mirrors)},
+        {"DeletionBurst", c.takes_webhooks && c.deletion_burst, &sql::deletion_burst,
+         pg::Params().bigint(c.guarded_users).text(text_of(c.guarded_ratio))},
+        {"AdminGranted", c.admin_granted, &sql::admin_granted, pg::Params().boolean(c.polls)},
+        {"ForeignJobs", c.foreign_jobs > 0, &sql::foreign_jobs, limit(c.foreign_jobs)},
+        {"SignatureFailuresFromOne", c.takes_webhooks && c.signature_failures_network > 0,
+         &sql::signature_failures_from_one, pg::Params().bigint(c.signature_failures_network)},
+        {"Spooling", c.spooling > never, &sql::spooling, limit(c.spooling)},
     };
 }
 

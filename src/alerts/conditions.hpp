@@ -1,6 +1,6 @@
-// What is watched. A condition is one statement (conditions.sql) over rollcall's tables, so that
-// any instance sees the same, and a threshold; it holds when the statement returns a row. A new one
-// is a section there, a line here and a setting.
+// What is watched. A condition is one statement (conditions.sql, watch.sql) over rollcall's tables,
+// so that any instance sees the same, and a threshold; it holds when the statement returns a row. A
+// new one is a section there, a line here and a setting.
 #pragma once
 
 #include "base/clock.hpp"
@@ -8,6 +8,7 @@
 #include "pg/pool.hpp"
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -18,7 +19,8 @@ namespace rollcall::alerts {
 // Thresholds; zero (false) switches a condition off.
 struct ConditionsConfig {
     bool polls = true;           // this installation polls Clerk …
-    bool takes_webhooks = true;  // … and takes webhooks; without, some conditions mean nothing
+    bool takes_webhooks = true;  // … takes webhooks …
+    bool mirrors = true;         // … and mirrors; without, some mean nothing, or something else
     int sync_failures = 3;       // passes in a row
     std::chrono::milliseconds sync_stale = std::chrono::minutes(30);
     bool deletes_held = true;
@@ -30,6 +32,14 @@ struct ConditionsConfig {
     int drift_passes = 2;  // in a row that found …
     int drift_users = 1;   // … at least so many users who were not as Clerk has them
     std::chrono::milliseconds circuit_open = std::chrono::minutes(10);
+    std::chrono::milliseconds spooling = std::chrono::minutes(1);
+    std::chrono::milliseconds mirror_behind = std::chrono::minutes(15);
+    bool deletion_burst = true;       // more deletions by webhook within an hour …
+    std::int64_t guarded_users = 10;  // … than a pass may make: so many, …
+    double guarded_ratio = 0.01;      // … and this share of all users
+    bool admin_granted = true;
+    int foreign_jobs = 1;                  // within ten minutes
+    int signature_failures_network = 100;  // of one network, within ten minutes
 };
 
 // That a condition holds.

@@ -49,6 +49,20 @@ FROM rollcall.absences a LEFT JOIN rollcall.ledger l USING (clerk_id)
 WHERE a.concluded_at IS NULL AND l.deleted_at IS NULL AND a.held_at > now() - interval '1 day'
   AND NOT EXISTS (SELECT FROM rollcall.held_deletes h WHERE h.decided_at IS NULL)
 HAVING count(*) > 0
+UNION ALL
+SELECT (extract(epoch FROM min(h.held_at)) * 1000)::bigint, '{"by": "webhook"}'::jsonb,
+    format('Deletions by webhook that wait for a person: %s, beyond what the guard lets through '
+           'within an hour. rollcall deletions lists them', count(*))
+FROM rollcall.held_deletions() AS h
+HAVING count(*) > 0
+UNION ALL
+SELECT (extract(epoch FROM s.compared_at) * 1000)::bigint, '{"by": "mirror"}'::jsonb,
+    format('Users of Supabase Auth whose removal waits for a person: %s, more than the guard '
+           'allows. rollcall audit --mirror lists them, rollcall deletions approve --from mirror '
+           'lets them go', s.held)
+FROM rollcall.mirror_state s
+WHERE s.held > 0 AND s.removals_allowed IS NULL AND s.wanted_until > now()
+LIMIT 1
 
 -- name: webhook_silence
 -- Nothing verified came for $1 milliseconds, while passes found changes that should have come. The
@@ -95,7 +109,7 @@ SELECT (extract(epoch FROM min(f.updated_at)) * 1000)::bigint AS since_ms, '{}':
         AS summary
 FROM (SELECT j.updated_at FROM public.job_queue j
       WHERE j.status = 'FAILED' AND j.job_type = ANY (rollcall.own_types())
-        AND j.updated_at > now() - interval '1 hour'
+        AND j.updated_at > now() - interval '1 hour' AND NOT rollcall.deletion_held(j)
       LIMIT 10000) AS f
 HAVING count(*) >= $1::integer
 
@@ -136,3 +150,20 @@ WHERE c.seen_at > now() - interval '5 minutes'
 GROUP BY c.upstream
 ORDER BY min(c.since)
 LIMIT 1
+
+-- name: spooling
+-- Events wait in some spool, and none has come out of it for $1 milliseconds, though the database
+-- answers: nobody drains it, or it cannot be. Or a file of it is damaged.
+SELECT (extract(epoch FROM min(CASE WHEN s.stuck THEN s.waiting_since ELSE s.damaged_since END))
+        * 1000)::bigint AS since_ms,
+    jsonb_build_object('place', min(s.place)) AS labels,
+    format('Webhooks that wait in spools: %s, in damaged files of spools there may be more: %s. '
+           'The first: %s, last seen at %s', sum(s.events) FILTER (WHERE s.stuck), sum(s.damaged),
+           min(s.place), to_char(min(s.seen_at) AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI"Z"'))
+        AS summary
+FROM (SELECT p.*, greatest(p.oldest_at, p.moved_at) AS waiting_since,
+          p.events > 0 AND greatest(p.oldest_at, p.moved_at)
+              < now() - $1::bigint * interval '1 millisecond' AS stuck
+      FROM rollcall.spools p) AS s
+WHERE s.stuck OR s.damaged > 0
+HAVING count(*) > 0

@@ -81,13 +81,17 @@ Task<> Messenger::record(const Taken& taken, const Delivery& delivery) {
     const std::string_view alert = taken.message.alert;
     if (last) {
         given_up_.Increment();
-        log::error("alert_not_delivered",
-                   {{"alert", alert}, {"attempts", taken.attempt}, {"reason", delivery.reason}});
+        log::error("alert_not_delivered", {{"alert", alert},
+                                           {"attempts", taken.attempt},
+                                           {"trace_id", delivery.trace_id},
+                                           {"reason", delivery.reason}});
         co_await pool_.execute(sql::end_notice, taken.key());
         co_return;
     }
-    log::warn("alert_delivery_failed",
-              {{"alert", alert}, {"attempt", taken.attempt}, {"reason", delivery.reason}});
+    log::warn("alert_delivery_failed", {{"alert", alert},
+                                        {"attempt", taken.attempt},
+                                        {"trace_id", delivery.trace_id},
+                                        {"reason", delivery.reason}});
     const auto pause =
         std::max(delivery.wait, backoff_delay(config_.backoff, taken.attempt - 1, random_));
     co_await pool_.execute(sql::put_off_notice, taken.key().bigint(pause.count()));

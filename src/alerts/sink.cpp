@@ -1,6 +1,7 @@
 #include "alerts/sink.hpp"
 
 #include "base/result.hpp"
+#include "base/trace.hpp"
 
 #include <fmt/format.h>
 #include <utility>
@@ -31,18 +32,24 @@ Task<Delivery> Sink::post(std::string body) {
     request.method = "POST";
     request.url = std::string(config_.url.reveal());
     request.headers.set("Content-Type", "application/json");
+    const TraceContext trace = new_trace(random_);
+    request.headers.set("traceparent", trace.to_header());
     request.body = std::move(body);
     request.timeout = config_.timeout;
     http::Attempt attempt = co_await upstream_.send("post", std::move(request));
     if (!attempt.response) {
-        co_return Delivery{Delivery::Result::failed, std::move(attempt.failure), attempt.wait};
+        co_return Delivery{Delivery::Result::failed, std::move(attempt.failure), attempt.wait,
+                           trace.trace_id()};
     }
     const unsigned status = attempt.response->status;
-    if (status >= 200 && status < 300) co_return Delivery{Delivery::Result::delivered, "", {}};
+    if (status >= 200 && status < 300) {
+        co_return Delivery{Delivery::Result::delivered, "", {}, trace.trace_id()};
+    }
     co_return Delivery{
         worth_another_try(status) ? Delivery::Result::failed : Delivery::Result::refused,
         fmt::format("status {}", status),
-        {}};
+        {},
+        trace.trace_id()};
 }
 
 }  // namespace rollcall::alerts

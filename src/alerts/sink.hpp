@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/metrics.hpp"
+#include "base/random.hpp"
 #include "base/secret.hpp"
 #include "base/task.hpp"
 #include "http/client.hpp"
@@ -30,6 +31,7 @@ struct Delivery {
     Result result = Result::failed;
     std::string reason;                 // unless delivered
     std::chrono::milliseconds wait{0};  // at least, before the next try
+    std::string trace_id;               // of the request
 };
 
 class Sink {
@@ -41,13 +43,15 @@ public:
     [[nodiscard]] bool configured() const { return !config_.url.empty(); }
     [[nodiscard]] std::chrono::milliseconds timeout() const { return config_.timeout; }
 
-    // Only when configured. Throws Unavailable only when it is cancelled.
+    // Only when configured. Each post begins a trace, which a receiver may go on with. Throws
+    // Unavailable only when it is cancelled.
     Task<Delivery> post(std::string body);
 
 private:
     SinkConfig config_;
     http::Client client_;
     http::Upstream upstream_;
+    Random random_;
 };
 
 }  // namespace rollcall::alerts
