@@ -8,17 +8,19 @@
 #include "cli/config.hpp"
 #include "jobs/metrics.hpp"
 #include "pg/pool.hpp"
+#include "supabase/auth_channel.hpp"
 
 #include <memory>
 #include <string>
 
 namespace rollcall::cli {
 
-// All references, and `channel` unless it is null, must outlive what is returned. `instance` is
-// unique among processes: jobs::worker_name().
+// All references, and the channels unless they are null, must outlive what is returned. `instance`
+// is unique among processes: jobs::worker_name().
 [[nodiscard]] std::unique_ptr<alerts::Watch> make_alerts(Executor executor, pg::Pool& pool,
                                                          const Config& config, std::string instance,
-                                                         const clerk::ApiChannel* channel,
+                                                         const clerk::ApiChannel* clerk,
+                                                         const supabase::AuthChannel* supabase,
                                                          jobs::Metrics& job_metrics,
                                                          MetricsRegistry& metrics);
 

@@ -1,6 +1,7 @@
-// rollcall audit: whether the table equals Clerk, and where not.
+// rollcall audit: whether the table equals Clerk, or Supabase Auth the table, and where not.
 #include "base/json.hpp"
 #include "cli/commands.hpp"
+#include "cli/mirror_audit.hpp"
 #include "cli/run_text.hpp"
 #include "cli/sync_once.hpp"
 
@@ -22,10 +23,16 @@ constexpr const char* footer =
     "content. extra: the table has a living row, Clerk no such user. `rollcall sync --full`\n"
     "mends all three.\n"
     "\n"
-    "Exit codes: 0 equal, 1 different or not to be told, 2 usage, 69 Clerk or the database out of\n"
-    "reach, 75 a run is under way, 78 bad configuration.\n"
+    "--mirror compares the users of Supabase Auth with the table instead: by SQL on auth.users "
+    "where\n"
+    "that is readable here, else by the pages of Auth's list. `rollcall serve` mends what "
+    "differs.\n"
     "\n"
-    "Lists are capped at --limit; `rollcall sync --dry-run` prints every difference.";
+    "Exit codes: 0 equal, 1 different or not to be told, 2 usage, 69 Clerk (with --mirror "
+    "Supabase)\n"
+    "or the database out of reach, 75 a run is under way, 78 bad configuration.\n"
+    "\n"
+    "Lists are capped at --limit; `rollcall sync --dry-run` prints every difference from Clerk.";
 
 // The first of each kind.
 class Findings {
@@ -106,7 +113,13 @@ void add_audit_command(CLI::App& app, const Globals& globals, int& exit_code) {
     command->add_option("--limit", *limit, "At most so many users of each kind (100)")
         ->check(CLI::Range(0, 100'000))
         ->option_text("N");
-    command->callback([limit, &globals, &exit_code] {
+    const auto mirror = std::make_shared<bool>(false);
+    command->add_flag("--mirror", *mirror, "Supabase Auth beside the users table");
+    command->callback([limit, mirror, &globals, &exit_code] {
+        if (*mirror) {
+            exit_code = audit_mirror(globals, *limit);
+            return;
+        }
         exit_code =
             with_sync(globals, [&](SyncParts& parts) { return compare(globals, *limit, parts); });
     });

@@ -33,6 +33,21 @@ std::optional<std::string> unknown_command(const CLI::App& app) {
                        meant ? fmt::format(", did you mean `{}`?", *meant) : ".");
 }
 
+// An empty word is a variable that has no value. Taken for nothing, it would widen what a command
+// does: `jobs cancel --reason ""`. What `verify` is to judge may be empty.
+void refuse_empty_words(CLI::App& command) {
+    if (command.get_name() == "verify") return;
+    for (CLI::Option* option : command.get_options()) {
+        if (option->get_items_expected_max() == 0) continue;  // a flag
+        option->check([](const std::string& word) {
+            return word.empty() ? std::string("must not be empty") : std::string();
+        });
+    }
+    for (CLI::App* part : command.get_subcommands([](const CLI::App*) { return true; })) {
+        refuse_empty_words(*part);
+    }
+}
+
 }  // namespace
 
 int run(int argc, char** argv) {
@@ -61,11 +76,17 @@ int run(int argc, char** argv) {
     add_migrate_command(app, globals, exit_code);
     add_sync_command(app, globals, exit_code);
     add_audit_command(app, globals, exit_code);
+    add_audit_log_command(app, globals, exit_code);
     add_jobs_command(app, globals, exit_code);
+    add_deletions_command(app, globals, exit_code);
+    add_users_command(app, globals, exit_code);
     add_verify_command(app, globals, exit_code);
     add_doctor_command(app, globals, exit_code);
+    add_health_command(app, globals, exit_code);
     add_sim_command(app, globals, exit_code);
     add_config_command(app, globals, exit_code);
+
+    refuse_empty_words(app);
 
     // CLI11 reports usage by exception only; this is the edge of the program.
     try {

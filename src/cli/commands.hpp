@@ -33,9 +33,13 @@ void add_serve_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_migrate_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_sync_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_audit_command(CLI::App& app, const Globals& globals, int& exit_code);
+void add_audit_log_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_jobs_command(CLI::App& app, const Globals& globals, int& exit_code);
+void add_deletions_command(CLI::App& app, const Globals& globals, int& exit_code);
+void add_users_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_verify_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_doctor_command(CLI::App& app, const Globals& globals, int& exit_code);
+void add_health_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_sim_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_config_command(CLI::App& app, const Globals& globals, int& exit_code);
 

@@ -2,6 +2,7 @@
 
 #include "cli/version.hpp"
 #include "http/client.hpp"
+#include "supabase/auth_key.hpp"
 #include "webhooks/signature.hpp"
 
 #include <fmt/format.h>
@@ -38,7 +39,9 @@ public:
         read_database(needs);
         read_clerk();
         read_webhooks();
+        read_spool();
         read_users();
+        read_supabase();
         read_jobs();
         read_sync();
         read_alerts();
@@ -100,6 +103,7 @@ private:
         config_.drain_timeout = time("serve.drain_timeout", 100ms, 1h);
         config_.public_listener.listen = settings_.text("serve.listen");
         config_.public_listener.name = "public";
+        read_guard();
         config_.admin_listener.listen = settings_.text("admin.listen");
         config_.admin_listener.name = "admin";
         config_.admin_token = Secret(settings_.text("admin.token"));
@@ -170,9 +174,7 @@ private:
         if (config_.clerk.url.ends_with("/v1")) {
             refuse("clerk.api_url", "must not end in /v1: it is added, as in Clerk's own SDK");
         }
-        if (auto url = http::check_upstream_url(config_.clerk.url); !url) {
-            refuse("clerk.api_url", url.error().message);
-        }
+        check_base("clerk.api_url", config_.clerk.url);
         config_.clerk.timeout = time("clerk.timeout", 100ms, 1min);
         config_.clerk.rate_limit = whole("clerk.rate_limit", 0, 10'000'000);
         config_.clerk.user_agent = fmt::format("rollcall/{}", version());
@@ -188,10 +190,6 @@ private:
         w.waiting_max = static_cast<std::size_t>(whole("webhooks.waiting_max", 1, 1'000'000));
         w.answer_timeout = time("webhooks.answer_timeout", 50ms, 10s);
         w.refresh_users = config_.mode == Mode::hybrid;
-        w.failures_per_minute = amount("webhooks.failures_per_minute");
-        w.failures_burst = amount("webhooks.failures_burst");
-        w.failure_addresses_max =
-            static_cast<std::size_t>(whole("webhooks.failure_addresses_max", 1, 10'000'000));
         w.deliveries_per_second = amount("webhooks.deliveries_per_second");
         w.deliveries_burst = amount("webhooks.deliveries_burst");
         w.record_interval = time("webhooks.record_interval", 100ms, 10min);
@@ -199,7 +197,11 @@ private:
             time("webhooks.keep_record", 1h, 24h * 3650));
     }
 
+    void read_spool();
+    void check_base(std::string_view key, const std::string& url);
+    void read_guard();
     void read_users();
+    void read_supabase();
     void read_jobs();
     void read_sync();
     void read_alerts();
@@ -231,6 +233,54 @@ private:
     std::optional<Error> error_;
 };
 
+// Of an address that paths are added to.
+void Reader::check_base(std::string_view key, const std::string& url) {
+    if (auto sound = http::check_upstream_url(url); !sound) {
+        refuse(key, sound.error().message);
+    } else if (url.find_first_of("?#") != std::string::npos) {
+        refuse(key, "must be without a query: paths are added to it");
+    }
+}
+
+void Reader::read_spool() {
+    auto& spool = config_.spool;
+    spool.dir = settings_.text("spool.dir");
+    if (!spool.dir.empty() && !spool.dir.is_absolute()) {
+        refuse("spool.dir", "must be an absolute path");
+    }
+    spool.bytes_max = settings_.size("spool.bytes_max");
+    if (spool.bytes_max < std::size_t{1024} * 1024) {
+        refuse("spool.bytes_max", "must be at least 1MiB");
+    }
+    spool.segment_max = settings_.size("spool.segment_max");
+    if (spool.segment_max < std::size_t{64} * 1024 || spool.segment_max > spool.bytes_max / 2) {
+        refuse("spool.segment_max", "must be between 64KiB and half of spool.bytes_max");
+    }
+    // What goes with a body into its record is short.
+    constexpr std::size_t body_max = spool::record_bytes_max - std::size_t{64} * 1024;
+    if (!spool.dir.empty() && config_.webhooks.body_bytes_max > body_max) {
+        refuse("webhooks.body_max", "must be at most 1984KiB where spool.dir is set");
+    }
+}
+
+void Reader::read_guard() {
+    auto& listener = config_.public_listener;
+    listener.connections_per_address_max =
+        static_cast<std::size_t>(whole("serve.connections_per_address_max", 0, 1'000'000));
+    if (auto proxies = http::TrustedProxies::parse(settings_.list("gate.trusted_proxies"))) {
+        listener.trusted_proxies = *std::move(proxies);
+    } else {
+        refuse("gate.trusted_proxies", proxies.error().message);
+    }
+    auto& guard = config_.guard;
+    guard.failures_per_minute = amount("webhooks.failures_per_minute");
+    guard.failures_burst = amount("webhooks.failures_burst");
+    guard.addresses_max =
+        static_cast<std::size_t>(whole("webhooks.failure_addresses_max", 1, 10'000'000));
+    guard.requests_per_second = amount("serve.requests_per_second");
+    guard.requests_burst = amount("serve.requests_burst");
+}
+
 void Reader::read_users() {
     auto& users = config_.users;
     users.table = settings_.text("users.table");
@@ -255,6 +305,40 @@ void Reader::read_users() {
     }
 }
 
+void Reader::read_supabase() {
+    using namespace std::chrono_literals;
+    auto& supabase = config_.supabase;
+    supabase.url = settings_.text("supabase.url");
+    for (const std::string_view tail : {"/", "/auth/v1", "/"}) {
+        if (supabase.url.ends_with(tail)) supabase.url.erase(supabase.url.size() - tail.size());
+    }
+    if (supabase.url.ends_with("/v1")) {
+        refuse("supabase.url", "must be the project's own, as https://REF.supabase.co");
+    }
+    if (!supabase.url.empty()) check_base("supabase.url", supabase.url);
+    supabase.key = Secret(settings_.text("supabase.service_role_key"));
+    if (!supabase.key.empty()) {
+        if (auto key = supabase::check_key(supabase.key); !key) {
+            refuse("supabase.service_role_key", key.error().message);
+        }
+    }
+    const std::string path = settings_.text("supabase.auth_path");
+    if (path == "/auth/v1") {
+        supabase.path = supabase::AuthPath::hosted;
+    } else if (path == "none") {
+        supabase.path = supabase::AuthPath::bare;
+    } else if (path != "automatic") {
+        refuse("supabase.auth_path", "must be automatic, /auth/v1 or none");
+    }
+    supabase.timeout = time("supabase.timeout", 100ms, 10s);
+    supabase.connections_max = static_cast<std::size_t>(whole("supabase.concurrency", 1, 64));
+    supabase.user_agent = config_.clerk.user_agent;
+    config_.comparing.interval = time("supabase.compare_interval", 1s, 24h * 365);
+    if (config_.mirrors() && config_.users.email.empty()) {
+        refuse("users.email_column", "must be named: Supabase Auth knows users by their address");
+    }
+}
+
 void Reader::read_jobs() {
     using namespace std::chrono_literals;
     auto& work = config_.work;
@@ -268,6 +352,7 @@ void Reader::read_jobs() {
     if (work.retry.backoff.max < work.retry.backoff.base) {
         refuse("jobs.backoff_max", "must not be shorter than jobs.backoff_base");
     }
+    work.hold_deletion_burst = settings_.boolean("webhooks.hold_deletion_burst");
     auto& chores = config_.chores;
     chores.attempts_max = work.retry.attempts_max;
     constexpr auto longest = 24h * 3650;
@@ -276,6 +361,8 @@ void Reader::read_jobs() {
     chores.keep_cancelled = time("jobs.keep_cancelled", 1s, longest);
     chores.keep_personal_completed = time("jobs.blank_completed", 1s, longest);
     chores.keep_personal_failed = time("jobs.blank_failed", 1s, longest);
+    // Before that the table itself lets no entry go.
+    config_.audit_kept = time("audit.keep", 24h * 365, longest);
 }
 
 void Reader::read_sync() {
@@ -336,6 +423,16 @@ void Reader::read_alerts() {
     conditions.drift_passes = whole("alerts.drift_passes", 0, 10'000);
     conditions.drift_users = whole("alerts.drift_users", 1, 1'000'000'000);
     conditions.circuit_open = time("alerts.circuit_open", 0ms, longest);
+    conditions.spooling = time("alerts.spooling", 0ms, longest);
+    conditions.mirrors = config_.mirrors();
+    conditions.mirror_behind = time("alerts.mirror_behind", 0ms, longest);
+    conditions.deletion_burst = settings_.boolean("alerts.deletion_burst");
+    conditions.guarded_users = config_.sync.guard.users;
+    conditions.guarded_ratio = config_.sync.guard.ratio;
+    conditions.admin_granted = settings_.boolean("alerts.admin_granted");
+    conditions.foreign_jobs = whole("alerts.foreign_jobs", 0, 1000);
+    conditions.signature_failures_network =
+        whole("alerts.signature_failures_network", 0, 1'000'000'000);
 }
 
 }  // namespace

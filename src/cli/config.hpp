@@ -13,7 +13,10 @@
 #include "http/server.hpp"
 #include "jobs/chores.hpp"
 #include "jobs/retry_policy.hpp"
+#include "mirror/comparing.hpp"
 #include "pg/pool.hpp"
+#include "spool/config.hpp"
+#include "supabase/auth_channel.hpp"
 #include "sync/deletion_guard.hpp"
 #include "sync/schedule.hpp"
 #include "webhooks/config.hpp"
@@ -42,6 +45,7 @@ struct WorkConfig {
     int batch = 256;
     int lanes = 2;
     int concurrency = 16;
+    bool hold_deletion_burst = false;  // deletions beyond the guard wait for a person
     std::chrono::milliseconds lease{15'000};
     std::chrono::milliseconds poll_interval{1'000};
     jobs::RetryPolicy retry;
@@ -60,6 +64,7 @@ struct Config {
     std::chrono::milliseconds drain_timeout{25'000};
     http::ServerConfig public_listener;
     http::ServerConfig admin_listener;
+    http::GuardConfig guard;  // of the public listener
     Secret admin_token;
     Secret cron_secret;
     std::chrono::milliseconds cron_time_limit{25'000};
@@ -69,14 +74,19 @@ struct Config {
     int connections_max = 12;
     std::string webhook_secrets;    // as webhooks::SigningSecrets::parse takes them; secret
     clerk::BackendApiConfig clerk;  // without a key: Clerk cannot be asked
+    supabase::AuthConfig supabase;  // without a URL or a key: no mirror
+    mirror::ComparingConfig comparing;
     webhooks::WebhookConfig webhooks;
+    spool::SpoolConfig spool;  // without a directory: no spool
     directory::ColumnMap users;
     WorkConfig work;
     jobs::ChoresConfig chores;
+    std::chrono::milliseconds audit_kept = std::chrono::days(400);
     SyncConfig sync;
     alerts::AlertsConfig alerts;
 
     [[nodiscard]] bool takes_webhooks() const { return roles.ingest && mode != Mode::polling; }
+    [[nodiscard]] bool mirrors() const { return !supabase.url.empty() && !supabase.key.empty(); }
     [[nodiscard]] bool schedules_passes() const { return mode != Mode::webhook; }
 };
 

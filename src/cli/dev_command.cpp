@@ -1,5 +1,6 @@
 // rollcall dev: everything on this machine. A private PostgreSQL, the simulated Clerk with a few
-// users, and the service, in one process; Ctrl-C leaves nothing running.
+// users, the simulated Supabase Auth, and the service, in one process; Ctrl-C leaves nothing
+// running.
 #include "base/log.hpp"
 #include "cli/commands.hpp"
 #include "cli/config.hpp"
@@ -75,8 +76,9 @@ int dev(const Globals& globals, const DevArguments& arguments) {
 void add_dev_command(CLI::App& app, const Globals& globals, int& exit_code) {
     auto* command = app.add_subcommand(
         "dev",
-        "Everything on this machine: a private PostgreSQL, a simulated Clerk with a few users, and "
-        "the service. Says where to look, and each event, row and pass; Ctrl-C leaves nothing "
+        "Everything on this machine: a private PostgreSQL, a simulated Clerk with a few users, a "
+        "simulated Supabase Auth, and the service. Says where to look, and each event, row and "
+        "pass; Ctrl-C leaves nothing "
         "running; a second start goes on with the same data");
     const auto arguments = std::make_shared<DevArguments>();
     command->add_option("--state", arguments->state_dir, "Folder of the data")

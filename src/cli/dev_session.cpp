@@ -133,6 +133,10 @@ void tell_where_to_look(const Account& account, const Service& service,
     const std::string admin_url = fmt::format("http://127.0.0.1:{}", service.admin_port());
     account.line("service", service_url + "/webhooks/clerk");
     account.line("Clerk", clerk.url() + "  (simulated; docs/simulator.md)");
+    if (const auto* supabase = clerk.supabase()) {
+        account.line("Supabase", supabase->url() + "  (simulated Auth)");
+        account.line("Auth users", fmt::format("curl {}/sim/auth/users", clerk.url()));
+    }
     account.line("polling", "finds what webhooks missed: docs/sync.md");
     account.line("metrics", admin_url + "/metrics");
     account.line("status",
@@ -183,6 +187,12 @@ int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig 
     const std::string secret_key = sim.secret_key;
     sim.listen = with_free_port(sim.listen);
     config.clerk.url = "http://" + sim.listen;
+    sim.supabase.emplace().listen = with_free_port("127.0.0.1:0");
+    // Whatever the environment names: nobody who is made up here goes to a real project.
+    config.supabase.url = "http://" + sim.supabase->listen;
+    config.supabase.key = Secret(sim.supabase->keys.front());
+    // The simulated Auth begins empty, the database goes on.
+    config.comparing.at_start = true;
     if (settings.get("sync.interval").source == "default") {
         config.sync.schedule.interval = pass_interval;
     }

@@ -11,6 +11,7 @@
 #include "directory/users_table.hpp"
 #include "http/date.hpp"
 #include "jobs/job.hpp"
+#include "jobs/metrics.hpp"
 #include "jobs/queue_admin.hpp"
 #include "jobs/reason.hpp"
 #include "pg/migrator.hpp"
@@ -30,7 +31,8 @@ namespace {
 
 constexpr int oldest_server = 140000;
 constexpr std::int64_t clock_offset_max_ms = 2'000;
-constexpr std::int64_t clerk_offset_max_seconds = 3;
+constexpr std::int64_t offset_max_seconds = 3;
+constexpr double due_max_seconds = 300;
 constexpr std::size_t foreign_kinds_shown = 8;
 
 void check_webhook_secret(const Config& config, Findings& findings) {
@@ -57,9 +59,10 @@ void check_webhook_secret(const Config& config, Findings& findings) {
                 fmt::format("{} in force, each signs and verifies", secrets->size()));
 }
 
-void check_queue_counts(const std::vector<jobs::QueueCount>& counts,
+// Those that are held back are FAILED too, but wait for a decision and no mending.
+void check_queue_counts(const std::vector<jobs::QueueCount>& counts, std::int64_t held,
                         const std::vector<jobs::StuckJob>& stuck, Findings& findings) {
-    std::int64_t dead = 0;
+    std::int64_t dead = -held;
     std::int64_t due = 0;
     for (const jobs::QueueCount& count : counts) {
         if (!jobs::is_own(count.kind)) continue;
@@ -78,6 +81,46 @@ void check_queue_counts(const std::vector<jobs::QueueCount>& counts,
     } else {
         findings.ok("stuck_jobs", fmt::format("none; {} due now", due));
     }
+}
+
+void check_held_by_webhook(std::int64_t users, Findings& findings) {
+    if (users == 0) return;
+    findings.warn("held_by_webhook",
+                  fmt::format("{} deletions by webhook wait for a person", users),
+                  "rollcall deletions lists them; then deletions approve, or discard, --from "
+                  "webhook");
+}
+
+// The mirror's are another check's.
+void check_queue_age(const std::vector<jobs::QueueDepth>& depths, Findings& findings) {
+    const jobs::QueueDepth* oldest = nullptr;
+    for (const jobs::QueueDepth& depth : depths) {
+        if (depth.queue == jobs::queue_mirror) continue;
+        if (oldest == nullptr ||
+            depth.oldest_ready_age_seconds > oldest->oldest_ready_age_seconds) {
+            oldest = &depth;
+        }
+    }
+    if (oldest == nullptr || oldest->oldest_ready_age_seconds <= due_max_seconds) {
+        findings.ok("queue_age", "nothing has been due for long");
+        return;
+    }
+    findings.warn("queue_age",
+                  fmt::format("the oldest job of queue {} has been due for {:.0f} minutes; {} wait",
+                              oldest->queue, oldest->oldest_ready_age_seconds / 60, oldest->ready),
+                  "is a process with the role worker running, and does the users table take "
+                  "changes?");
+}
+
+Task<> check_circuits(pg::Pool& pool, Findings& findings) {
+    const pg::Rows open = co_await pool.execute(sql::open_circuits);
+    for (int row = 0; row < open.size(); ++row) {
+        findings.warn("circuits",
+                      fmt::format("{} instances leave {} alone, for up to {} s, after failures",
+                                  open.bigint(row, 1), open.text(row, 0), open.bigint(row, 2)),
+                      "the log line circuit_open has the reason");
+    }
+    if (open.empty()) findings.ok("circuits", "no instance tells of one that is open");
 }
 
 // An application may keep jobs of its own in the table; a misspelt type looks the same.
@@ -195,21 +238,6 @@ void check_key_kind(const Config& config, const clerk::Instance& instance, Findi
     }
 }
 
-// A date in a header has whole seconds.
-void check_clerk_clock(const http::Response& answer, Findings& findings) {
-    const auto sent = answer.headers.get("Date");
-    const auto theirs = sent ? http::parse_http_date(*sent) : std::nullopt;
-    if (!theirs) return;
-    const auto offset =
-        std::chrono::round<std::chrono::seconds>(real_clock().now() - *theirs).count();
-    if (std::abs(offset) > clerk_offset_max_seconds) {
-        findings.warn("clerk_clock", fmt::format("differs from Clerk's by {} s", offset),
-                      "synchronise it with NTP: signatures are valid for 300 s");
-    } else {
-        findings.ok("clerk_clock", fmt::format("{} s from Clerk's", offset));
-    }
-}
-
 void check_instance(const sync::SyncState& state, const clerk::Instance& instance,
                     Findings& findings) {
     if (state.instance_id.empty()) {
@@ -227,9 +255,32 @@ void check_instance(const sync::SyncState& state, const clerk::Instance& instanc
 
 }  // namespace
 
+void check_offset(std::string check, std::string_view whose, std::int64_t offset,
+                  Findings& findings) {
+    if (std::abs(offset) > offset_max_seconds) {
+        findings.warn(std::move(check), fmt::format("differs from {} by {} s", whose, offset),
+                      "synchronise it with NTP: signatures are valid for 300 s");
+    } else {
+        findings.ok(std::move(check), fmt::format("{} s from {}", offset, whose));
+    }
+}
+
+std::optional<std::int64_t> date_offset(const http::Response& answer) {
+    const auto sent = answer.headers.get("Date");
+    const auto theirs = sent ? http::parse_http_date(*sent) : std::nullopt;
+    if (!theirs) return std::nullopt;
+    return std::chrono::round<std::chrono::seconds>(real_clock().now() - *theirs).count();
+}
+
 void check_settings(const Settings& settings, const Config& config, Findings& findings) {
     findings.ok("config", fmt::format("mode {}, roles {}", settings.text("serve.mode"),
                                       settings.get("serve.roles").text));
+    for (const StrangeVariable& variable : settings.strange_variables()) {
+        findings.warn("environment", variable.name + " is no setting and changes nothing",
+                      variable.likely.empty()
+                          ? "unset it, unless another program reads it: docs/configuration.md"
+                          : "is " + variable.likely + " meant?");
+    }
     check_webhook_secret(config, findings);
     if (config.clerk.secret_key.empty()) {
         if (config.mode != Mode::webhook) {
@@ -248,6 +299,8 @@ void check_settings(const Settings& settings, const Config& config, Findings& fi
 
 Task<bool> check_database(pg::Pool& pool, const Config& config, Findings& findings) {
     co_await check_server(pool, findings);
+    co_await check_database_role(pool, findings);
+    co_await check_replication(pool, findings);
     if (!co_await check_schema(pool, config, findings)) co_return false;
     co_await check_changes(pool, config, findings);
     const auto exposed = co_await pool.execute(sql::exposed_tables);
@@ -259,9 +312,14 @@ Task<bool> check_database(pg::Pool& pool, const Config& config, Findings& findin
                       fmt::format("REVOKE ALL ON {} FROM anon, authenticated", exposed.text(0, 0)));
     }
     jobs::QueueAdmin admin(pool);
+    const auto held = co_await pool.execute(sql::held_by_webhook);
+    check_held_by_webhook(held.bigint(0, 0), findings);
     const auto counts = co_await admin.stats();
-    check_queue_counts(counts, co_await admin.stuck(std::chrono::hours(1)), findings);
+    check_queue_counts(counts, held.bigint(0, 0), co_await admin.stuck(std::chrono::hours(1)),
+                       findings);
     check_foreign_jobs(counts, findings);
+    check_queue_age(co_await admin.depth(), findings);
+    co_await check_circuits(pool, findings);
     co_return true;
 }
 
@@ -285,7 +343,9 @@ Task<std::optional<clerk::Instance>> check_clerk(Executor executor, const Config
     }
     findings.ok("clerk", config.clerk.url + " answers, the key is good");
     check_key_kind(config, *instance, findings);
-    check_clerk_clock(*answer, findings);
+    if (const auto offset = date_offset(*answer)) {
+        check_offset("clerk_clock", "Clerk's", *offset, findings);
+    }
     co_return *instance;
 }
 

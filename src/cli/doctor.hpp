@@ -6,9 +6,13 @@
 #include "clerk/backend_api.hpp"
 #include "cli/config.hpp"
 #include "cli/finding.hpp"
+#include "http/message.hpp"
 #include "pg/pool.hpp"
 
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 
 namespace rollcall::cli {
 
@@ -16,8 +20,16 @@ namespace rollcall::cli {
 // signature made and verified.
 void check_settings(const Settings& settings, const Config& config, Findings& findings);
 
-// Version, rights, clock, schema, users table, exposure, dead letters and age of the queue. Whether
-// the schema is there.
+// This machine, as far as this process sees it: who may read the files with secrets, how many files
+// may be open, and keys that do not belong to one another.
+void check_machine(const Settings& settings, const Config& config, Findings& findings);
+
+// The directory that webhooks wait in while the database is away: whether it can be written, what
+// is in it, and whether the disk has room for what may come.
+void check_spool(const Config& config, Findings& findings);
+
+// Version, rights, clock, standbys, schema, users table, exposure, dead letters and age of the
+// queue, open circuits. Whether the schema is there.
 Task<bool> check_database(pg::Pool& pool, const Config& config, Findings& findings);
 
 // Clerk answers, with this key, which is of the right kind; its clock. What the key opens; nothing
@@ -29,5 +41,22 @@ Task<std::optional<clerk::Instance>> check_clerk(Executor executor, const Config
 // schema.
 Task<> check_polling(pg::Pool& pool, const Config& config,
                      const std::optional<clerk::Instance>& instance, Findings& findings);
+
+// Supabase Auth answers, with this key, which is of the right kind; its clock.
+Task<> check_supabase(Executor executor, const Config& config, Findings& findings);
+
+// Whether copies in Supabase Auth wait, were given up, or left out. Needs the schema.
+Task<> check_mirror(pg::Pool& pool, const Config& config, Findings& findings);
+
+// Finds whether this database role may do what the service does, and whether commits wait for a
+// standby that is not there.
+Task<> check_database_role(pg::Pool& pool, Findings& findings);
+Task<> check_replication(pg::Pool& pool, Findings& findings);
+
+// A clock that is `offset` seconds from `whose`; it has whole seconds.
+void check_offset(std::string check, std::string_view whose, std::int64_t offset,
+                  Findings& findings);
+// How many seconds the answer's Date is behind this machine's clock; nothing without one.
+[[nodiscard]] std::optional<std::int64_t> date_offset(const http::Response& answer);
 
 }  // namespace rollcall::cli

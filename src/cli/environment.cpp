@@ -31,16 +31,24 @@ bool is_service_link(std::string_view rest, std::string_view value) {
     return rest.ends_with("PORT") && value.contains("://");
 }
 
-// The names after `section` that settings have.
+// The names after `section` that settings have; of "" after the prefix.
 std::vector<std::string> names_in(std::string_view section) {
     std::vector<std::string> out;
     for (const SettingKey& key : setting_keys()) {
-        if (section_prefix(key) != section) continue;
+        if (!section.empty() && section_prefix(key) != section) continue;
         const std::string name = environment_name(key.name).substr(prefix.size() + section.size());
         out.push_back(name);
         if (key.secret) out.push_back(name + "_FILE");
     }
     return out;
+}
+
+// What says where the file is, and the names of their own that settings have with the prefix.
+bool has_name_of_its_own(std::string_view name) {
+    return name == "ROLLCALL_CONFIG" || std::ranges::any_of(setting_keys(), [&](const auto& key) {
+               return (" " + std::string(key.environment) + " ")
+                   .contains(" " + std::string(name) + " ");
+           });
 }
 
 }  // namespace
@@ -85,6 +93,19 @@ Result<void> check_names(const Environment& environment) {
                                                      key->name.substr(0, key->name.find('.')))));
     }
     return {};
+}
+
+std::vector<StrangeVariable> strange_variables(const Environment& environment) {
+    std::vector<StrangeVariable> out;
+    const std::vector<std::string> known = names_in("");
+    for (const auto& [name, value] : environment) {
+        if (value.empty() || !name.starts_with(prefix) || has_name_of_its_own(name)) continue;
+        const std::string_view rest = std::string_view(name).substr(prefix.size());
+        if (std::ranges::find(known, rest) != known.end() || is_service_link(rest, value)) continue;
+        const auto likely = nearest(rest, known);
+        out.push_back({name, likely ? std::string(prefix) + *likely : ""});
+    }
+    return out;
 }
 
 }  // namespace rollcall::cli

@@ -1,5 +1,7 @@
 #include "cli/input.hpp"
 
+#include "http/upstream_url.hpp"
+
 #include <fmt/format.h>
 #include <fstream>
 #include <iostream>
@@ -28,6 +30,12 @@ Result<std::string> read_input(const std::string& path) {
     // A directory can be opened, but not read.
     if (in.bad()) return fail(ErrorCode::invalid_input, fmt::format("cannot read {}", path));
     return bytes;
+}
+
+std::string check_url(const std::string& text) {
+    if (text.empty()) return {};
+    const auto url = http::parse_upstream_url(text);
+    return url ? std::string() : url.error().message;
 }
 
 }  // namespace rollcall::cli

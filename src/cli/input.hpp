@@ -11,4 +11,8 @@ namespace rollcall::cli {
 // more than 64 MiB.
 [[nodiscard]] Result<std::string> read_input(const std::string& path);
 
+// Of an option that is an http or https address: "", or why it is none, without repeating it, since
+// it may hold a password. That a word is empty is said of any option.
+[[nodiscard]] std::string check_url(const std::string& text);
+
 }  // namespace rollcall::cli

@@ -1,4 +1,4 @@
-// Jobs as the command line and /statusz print them: a table for people, JSON for programs.
+// Jobs as the command line prints them for people; for programs admin/job_json.hpp.
 #pragma once
 
 #include "jobs/queue_admin.hpp"
@@ -9,13 +9,9 @@
 namespace rollcall::cli {
 
 [[nodiscard]] std::string to_text(const jobs::JobPage& page);
-[[nodiscard]] std::string to_json(const jobs::JobPage& page);
 [[nodiscard]] std::string to_text(const jobs::JobDetails& job);
-[[nodiscard]] std::string to_json(const jobs::JobDetails& job);
 [[nodiscard]] std::string to_text(const std::vector<jobs::QueueCount>& counts,
                                   const std::vector<jobs::StuckJob>& stuck);
-[[nodiscard]] std::string to_json(const std::vector<jobs::QueueCount>& counts,
-                                  const std::vector<jobs::StuckJob>& stuck);
-[[nodiscard]] std::string to_json(const std::vector<jobs::QueueDepth>& depths);
+[[nodiscard]] std::string to_text(const std::vector<jobs::FailureReason>& reasons);
 
 }  // namespace rollcall::cli

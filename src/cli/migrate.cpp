@@ -1,9 +1,22 @@
 #include "cli/migrate.hpp"
 
+#include "audit/audit_log.hpp"
+#include "base/json.hpp"
+
 namespace rollcall::cli {
+namespace {
+
+std::string detail_of(const std::vector<std::string>& steps) {
+    std::string list;
+    for (const std::string& step : steps) list += (list.empty() ? "" : ",") + json_string(step);
+    return R"({"steps":[)" + list + "]}";
+}
+
+}  // namespace
 
 Task<Result<MigrateOutcome>> run_migrations(pg::Pool& pool, const directory::ColumnMap& columns,
-                                            directory::UsersTableOptions options, bool dry_run) {
+                                            directory::UsersTableOptions options, bool dry_run,
+                                            const Actor& by) {
     // Looked at first: a table that cannot be used is refused before anything changes.
     auto plan = co_await directory::plan_users_table(pool, columns, options);
     if (!plan) co_return std::unexpected(plan.error());
@@ -19,6 +32,10 @@ Task<Result<MigrateOutcome>> run_migrations(pg::Pool& pool, const directory::Col
         auto applied = co_await migrator.apply();
         if (!applied) co_return std::unexpected(applied.error());
         outcome.steps = std::move(*applied);
+        if (!outcome.steps.empty()) {
+            co_await audit::record(pool, by,
+                                   {.action = "migrate", .detail = detail_of(outcome.steps)});
+        }
         plan = co_await directory::ensure_users_table(pool, columns, options);
         if (!plan) co_return std::unexpected(plan.error());
     }

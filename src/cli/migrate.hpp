@@ -2,6 +2,7 @@
 // for `rollcall dev`.
 #pragma once
 
+#include "base/actor.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "cli/migrations.hpp"
@@ -21,8 +22,9 @@ struct MigrateOutcome {
     std::vector<std::string> notes;
 };
 
-// With `dry_run` nothing changes.
+// With `dry_run` nothing changes. What was applied is told in the audit log.
 Task<Result<MigrateOutcome>> run_migrations(pg::Pool& pool, const directory::ColumnMap& columns,
-                                            directory::UsersTableOptions options, bool dry_run);
+                                            directory::UsersTableOptions options, bool dry_run,
+                                            const Actor& by = {});
 
 }  // namespace rollcall::cli

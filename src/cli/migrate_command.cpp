@@ -4,6 +4,7 @@
 #include "cli/config.hpp"
 #include "cli/migrate.hpp"
 #include "cli/one_shot.hpp"
+#include "cli/shell_actor.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -44,8 +45,9 @@ int migrate(const Globals& globals, const MigrateArguments& arguments) {
     const auto config = load_config(globals, {}, {.database = true});
     if (!config) return report(config.error());
     return run_once(*config, [&](pg::Pool& pool) -> Task<int> {
-        const auto outcome = co_await run_migrations(
-            pool, config->users, {.with_rls = arguments.with_rls}, arguments.dry_run);
+        const auto outcome =
+            co_await run_migrations(pool, config->users, {.with_rls = arguments.with_rls},
+                                    arguments.dry_run, shell_actor());
         if (!outcome) co_return report(outcome.error());
         print_outcome(*outcome, arguments.dry_run, globals.json);
         co_return exit_ok;

@@ -71,17 +71,20 @@ Polling::Polling(Executor executor, const Config& config, std::string instance,
     job_metrics_.leader("sync", false);
 }
 
-void Polling::add_routes(http::Router& public_router, http::Router& admin_router) {
+void Polling::add_routes(http::Router& public_router, http::AddressGuard& guard,
+                         http::Router& admin_router) {
     if (channel_ == nullptr) return;
     admin::add_cron_sync_route(
-        public_router, config_.cron_secret, [this](bool full) -> Task<Result<admin::Synced>> {
+        public_router, config_.cron_secret, &guard,
+        [this](bool full) -> Task<Result<admin::Synced>> {
             const auto mode = full ? sync::RunMode::full : sync::RunMode::incremental;
             co_return synced(co_await run({.mode = mode, .trigger = sync::RunTrigger::cron}));
         });
     admin::add_user_sync_route(
         admin_router, config_.admin_token,
-        [this](std::string clerk_id) -> Task<Result<admin::Synced>> {
-            co_return synced(co_await refresh(std::move(clerk_id), sync::RunTrigger::admin));
+        [this](std::string clerk_id, Actor by) -> Task<Result<admin::Synced>> {
+            co_return synced(
+                co_await refresh(std::move(clerk_id), sync::RunTrigger::admin, std::move(by)));
         });
 }
 
@@ -132,10 +135,22 @@ Task<Result<sync::RunSummary>> Polling::run(sync::RunRequest request) {
     co_return co_await reconciler.run(request);
 }
 
-Task<Result<sync::RunSummary>> Polling::refresh(std::string clerk_id, sync::RunTrigger trigger) {
+Task<Result<sync::RunSummary>> Polling::refresh(std::string clerk_id, sync::RunTrigger trigger,
+                                                std::optional<Actor> by) {
     sync::UserRefresh& user_refresh = parts().user_refresh();
     const Counted counted(asked_for_, idle_);
-    co_return co_await user_refresh.run(std::move(clerk_id), trigger);
+    co_return co_await user_refresh.run(std::move(clerk_id), trigger, std::move(by));
+}
+
+Task<Result<HeldAnswer>> Polling::decide(admin::DeletionOrder order, HeldAnswer answer) {
+    if (channel_ == nullptr) {
+        co_return fail(ErrorCode::conflict,
+                       "what a pass held back is decided on where there is a clerk.secret_key, for "
+                       "Clerk is asked for each user once more");
+    }
+    sync::Reconciler& reconciler = parts().reconciler();
+    const Counted counted(asked_for_, idle_);
+    co_return co_await decide_on_run(reconciler, std::move(order), answer);
 }
 
 Task<std::string> Polling::status() {

@@ -8,6 +8,7 @@
 #include "base/task.hpp"
 #include "base/wakeup.hpp"
 #include "cli/config.hpp"
+#include "cli/held_deletions.hpp"
 #include "cli/sync_parts.hpp"
 #include "http/router.hpp"
 #include "jobs/metrics.hpp"
@@ -30,7 +31,8 @@ public:
     Polling& operator=(const Polling&) = delete;
 
     // Until open() they answer 503.
-    void add_routes(http::Router& public_router, http::Router& admin_router);
+    void add_routes(http::Router& public_router, http::AddressGuard& guard,
+                    http::Router& admin_router);
     // The schema is there. Begins the schedule where this process has the role scheduler, but not
     // in mode webhook. Tells of the rows that change one by one, and of each pass that has ended.
     void open(pg::Pool& pool, directory::Directory& directory, sync::ChangeObserver changed,
@@ -42,7 +44,12 @@ public:
     // One pass now. conflict while one runs, here or elsewhere.
     Task<Result<sync::RunSummary>> run(sync::RunRequest request);
     // One user now, for the admin interface, the gate and whoever else waits for it.
-    Task<Result<sync::RunSummary>> refresh(std::string clerk_id, sync::RunTrigger trigger);
+    Task<Result<sync::RunSummary>> refresh(std::string clerk_id, sync::RunTrigger trigger,
+                                           std::optional<Actor> by = {});
+
+    // Decides on what a pass held back. conflict without a secret key, and while a run is under
+    // way.
+    Task<Result<HeldAnswer>> decide(admin::DeletionOrder order, HeldAnswer answer);
 
     // JSON for /statusz; null before open(). Asks the database.
     Task<std::string> status();

@@ -5,6 +5,7 @@
 #include "cli/config.hpp"
 #include "cli/service.hpp"
 #include "cli/signals.hpp"
+#include "cli/systemd_notify.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -28,17 +29,28 @@ void reload(Service& service, const Globals& globals, const Flags& flags) {
     service.reload(std::move(*settings), *config);
 }
 
+void tell_of_strange(const std::vector<StrangeVariable>& variables) {
+    for (const StrangeVariable& variable : variables) {
+        log::warn("environment_not_understood",
+                  {{"name", variable.name},
+                   {"likely", variable.likely},
+                   {"message", "no setting has this name: it changes nothing"}});
+    }
+}
+
 int serve(const Globals& globals, const Flags& flags) {
     auto settings = load_settings(globals, flags);
     if (!settings) return report(settings.error());
     auto config = make_config(*settings, serve_needs);
     if (!config) return report(config.error());
     log::configure(config->log_level, config->log_format);
+    tell_of_strange(settings->strange_variables());
 
     asio::io_context loop(1);
     int exit_code = exit_ok;
     bool all_ended = false;
     std::function<void()> stop;
+    SystemdNotify systemd(loop.get_executor(), process_environment());
     Service service(loop.get_executor(), std::move(*settings), std::move(*config),
                     {.refused = [&](const Error& error) {
                         exit_code = report(error);
@@ -46,6 +58,7 @@ int serve(const Globals& globals, const Flags& flags) {
                     }});
     stop = [&, stopping = false]() mutable {
         if (std::exchange(stopping, true)) return;
+        systemd.stopping();
         spawn(loop.get_executor(), "drain",
               [](Service& draining, asio::io_context& ending, bool& ended) -> Task<> {
                   ended = co_await draining.drain();
@@ -53,9 +66,14 @@ int serve(const Globals& globals, const Flags& flags) {
               }(service, loop, all_ended));
     };
     if (auto started = service.start(); !started) return report(started.error());
+    systemd.ready();
 
     Signals signals(loop.get_executor());
-    signals.on_reload([&] { reload(service, globals, flags); });
+    signals.on_reload([&] {
+        systemd.reloading();
+        reload(service, globals, flags);
+        systemd.ready();
+    });
     signals.on_stop(stop);
     signals.on_second_stop([&] { loop.stop(); });
     loop.run();

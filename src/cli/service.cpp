@@ -2,10 +2,14 @@
 
 #include "admin/bearer.hpp"
 #include "admin/cron.hpp"
+#include "admin/deletion_routes.hpp"
 #include "admin/health.hpp"
+#include "admin/job_json.hpp"
+#include "admin/job_routes.hpp"
 #include "admin/json_route.hpp"
 #include "admin/loop_lag.hpp"
 #include "admin/status.hpp"
+#include "audit/audit_log.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/timeout.hpp"
@@ -14,67 +18,63 @@
 #include "clerk/http_backend_api.hpp"
 #include "cli/alerting.hpp"
 #include "cli/build_info.hpp"
-#include "cli/job_text.hpp"
+#include "cli/door.hpp"
+#include "cli/held_deletions.hpp"
 #include "cli/migrations.hpp"
+#include "cli/mirroring.hpp"
 #include "cli/polling.hpp"
+#include "cli/reloaded.hpp"
+#include "cli/secret_files.hpp"
 #include "cli/version.hpp"
+#include "cli/working.hpp"
 #include "directory/directory.hpp"
 #include "http/server.hpp"
-#include "jobs/chores.hpp"
 #include "jobs/metrics.hpp"
 #include "jobs/queue.hpp"
 #include "jobs/queue_admin.hpp"
 #include "jobs/work_loop.hpp"
-#include "jobs/worker.hpp"
-#include "pg/listener.hpp"
 #include "pg/migrator.hpp"
-#include "pg/notifier.hpp"
 #include "pg/pool.hpp"
-#include "sync/apply_user.hpp"
-#include "sync/refresh.hpp"
-#include "webhooks/delivery_log.hpp"
-#include "webhooks/endpoint.hpp"
-#include "webhooks/intake.hpp"
+#include "sync/key_check.hpp"
+
+#include <fmt/format.h>
 
 namespace rollcall::cli {
 namespace {
 
 using std::chrono::milliseconds;
 
-constexpr std::string_view wake_channel = "rollcall_jobs";
-constexpr milliseconds notify_interval{50};
 constexpr milliseconds open_retry_interval{2'000};
 // For how long the database's last answer counts, and how long it has for the next one. Together
 // they bound how long /readyz is wrong.
 constexpr milliseconds answer_age{500};
 constexpr milliseconds answer_limit{1'000};
-constexpr int prune_rows_max = 10'000;
+// For the disk to let go of the spool.
+constexpr milliseconds spool_limit{2'000};
+// For Clerk to say whose the secret key is: a start waits no longer for one that is away.
+constexpr milliseconds key_limit{2'000};
 // After the drain timeout: leases are given back, connections close.
 constexpr milliseconds closing_time{3'000};
+// How many entries of the audit log go in one statement.
+constexpr int audit_pruned_max = 1'000;
 
-// The webhook's pool fails fast: the sender must hear 503 within two seconds.
-pg::DatabaseConfig impatient(pg::DatabaseConfig database, milliseconds answer_timeout) {
-    database.connect_timeout = std::min(database.connect_timeout, answer_timeout);
-    database.acquire_timeout = std::min(database.acquire_timeout, answer_timeout);
-    database.statement_timeout = std::min(database.statement_timeout, 5 * answer_timeout);
-    return database;
+// Null without a secret key.
+std::unique_ptr<clerk::ApiChannel> make_channel(Executor executor, const Config& config,
+                                                MetricsRegistry& metrics) {
+    if (config.clerk.secret_key.empty()) return nullptr;
+    return std::make_unique<clerk::ApiChannel>(executor, config.clerk, metrics);
 }
 
-jobs::ChoresConfig chores_of(const Config& config, std::string holder) {
-    jobs::ChoresConfig chores = config.chores;
-    chores.holder = std::move(holder);
-    return chores;
+http::ServerConfig guarded(http::ServerConfig listener, http::AddressGuard& guard) {
+    listener.guard = &guard;
+    return listener;
 }
 
-webhooks::SigningSecrets secrets_of(const Config& config) {
-    if (config.webhook_secrets.empty()) return {};
-    auto secrets = webhooks::SigningSecrets::parse(config.webhook_secrets);
-    ensure(secrets.has_value(), "make_config() has checked the webhook secrets");
-    return std::move(*secrets);
-}
-
-webhooks::RoleRules roles_of(const Config& config) {
-    return {config.users.roles, config.users.default_role};
+// {"state","since","next_probe_ms","failures"}; since is null while it has never been open.
+std::string to_json(const http::Circuit& circuit) {
+    return fmt::format(R"({{"state":"{}","since":{},"next_probe_ms":{},"failures":{}}})",
+                       http::to_string(circuit.state), json_time(circuit.since),
+                       circuit.next_probe.count(), circuit.failures);
 }
 
 }  // namespace
@@ -90,34 +90,21 @@ struct Service::Parts {
     MetricsRegistry metrics;
     Random random;
     std::string name = jobs::worker_name(random);
-    pg::Pool intake_pool;  // bulkheads: webhooks, workers and the rest never take each other's
-    pg::Pool work_pool;
-    pg::Pool pool;
+    pg::Pool pool;  // beside it the door and the work have their own
     std::unique_ptr<clerk::ApiChannel> clerk_channel;  // null without a secret key
     std::unique_ptr<clerk::HttpBackendApi> clerk;      // the same
 
-    // The queue and who works on it.
+    // The queue, who works on it, and where it is filled.
     jobs::Metrics job_metrics{metrics};
-    jobs::JobQueue intake_queue{intake_pool};
-    jobs::JobQueue queue{pool};
     jobs::QueueAdmin queue_admin{pool};
-    jobs::Worker worker;
-    jobs::Chores chores;
-    pg::Notifier notifier;
-    pg::Listener listener;
     std::unique_ptr<directory::Directory> directory;  // once the schema is there
-    std::unique_ptr<sync::ApplyUser> apply_user;
-    std::unique_ptr<sync::Refresh> refresh;
-    std::unique_ptr<jobs::WorkLoop> apply_loop;
-    std::unique_ptr<Polling> polling;
+    http::AddressGuard guard;                         // of the public listener
+    Polling polling;
+    Mirroring mirroring;
+    Working working;
+    Door door;
     jobs::WorkLoop opening;
-
-    // The webhook door.
-    webhooks::DeliveryLog deliveries;
-    webhooks::Intake intake;
-    webhooks::Endpoint endpoint;
-    jobs::WorkLoop delivery_record;
-    jobs::WorkLoop delivery_pruning;
+    jobs::WorkLoop audit_pruning;
 
     // What is seen from outside.
     std::unique_ptr<alerts::Watch> alerts;  // started once the schema is there
@@ -132,20 +119,24 @@ struct Service::Parts {
     prometheus::Gauge& reload_successful;
     prometheus::Gauge& reload_time;
     Wakeup drained;
-    bool all_ended = false;  // before that: nothing of this runs any more
+    std::optional<Settings> reloaded;  // those of the last reload
+    bool all_ended = false;            // before that: nothing of this runs any more
 
     void add_routes();
-    Duration poll_interval() const;
     Task<bool> database_answers();
-    Task<Result<std::vector<jobs::Enqueued>>> enqueue(std::span<const jobs::NewJob> batch);
+    void stored(std::span<const jobs::NewJob> batch, std::span<const jobs::Enqueued> stored);
+    void changed(std::string_view kind, std::string_view clerk_id, directory::Outcome outcome);
+    Task<int> open_or_look_again();
     Task<int> open_directory();
-    Task<int> work_off();
-    void start_workers();
-    void wake(std::string_view whose);
+    void refuse(std::string_view event, const Error& error);
+    Task<int> prune_audit_log();
+    Task<> tell_reload(Reloaded found);
     Task<std::string> queue_status();
+    [[nodiscard]] std::string circuits() const;
+    Task<int> work_off();
     Task<> stop_polling(Duration limit, bool& ended);
-    Task<> stop_applying(Duration limit, bool& ended);
-    Task<> stop_worker(Duration limit, bool& ended);
+    Task<> stop_working(Duration limit, bool& ended);
+    Task<> stop_mirroring(Duration limit, bool& ended);
     Task<> drain();
 };
 
@@ -155,53 +146,46 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
       settings(std::move(given_settings)),
       config(std::move(given)),
       observers(std::move(given_observers)),
-      intake_pool(executor, "intake", static_cast<int>(config.webhooks.lanes),
-                  impatient(config.database, config.webhooks.answer_timeout), metrics),
-      work_pool(executor, "work", config.work.lanes, config.database, metrics),
       pool(executor, "general",
            config.connections_max - config.work.lanes - static_cast<int>(config.webhooks.lanes),
            config.database, metrics),
-      worker(executor, queue,
-             {.name = name,
-              .capacity = config.work.concurrency,
-              .lease = config.work.lease,
-              .retry = config.work.retry,
-              .poll_interval = [this] { return poll_interval(); }},
-             job_metrics),
-      chores(executor, pool, chores_of(config, name), job_metrics),
-      notifier(executor, pool, std::string(wake_channel), notify_interval,
-               std::string(jobs::queue_users)),
-      listener(executor, config.database, std::string(wake_channel),
-               [this](std::string_view whose) { wake(whose); }),
+      clerk_channel(make_channel(executor, config, metrics)),
+      clerk(clerk_channel == nullptr ? nullptr
+                                     : std::make_unique<clerk::HttpBackendApi>(*clerk_channel)),
+      guard(config.guard, real_clock(), metrics),
+      polling(executor, config, name, clerk_channel.get(), metrics, job_metrics),
+      mirroring(executor, config, name, clerk_channel.get(), metrics, job_metrics),
+      working(executor,
+              {.config = config,
+               .pool = pool,
+               .channel = clerk_channel.get(),
+               .clerk = clerk.get(),
+               .instance = name,
+               .metrics = metrics,
+               .job_metrics = job_metrics},
+              {.changed = [this](auto kind, auto id, auto outcome) { changed(kind, id, outcome); },
+               .held = [this] { polling.deletion_held(); }}),
+      door(executor,
+           {.config = config,
+            .guard = guard,
+            .pool = pool,
+            .random = random,
+            .instance = name,
+            .metrics = metrics,
+            .job_metrics = job_metrics},
+           [this](auto batch, auto enqueued) { stored(batch, enqueued); }),
       opening(executor,
               {.name = "open_directory", .poll_interval = [] { return open_retry_interval; }},
-              [this] { return open_directory(); }),
-      deliveries(pool, real_clock(), config.webhooks),
-      intake(
-          executor, config.webhooks,
-          [this](std::span<const jobs::NewJob> batch) { return enqueue(batch); }, metrics),
-      endpoint(config.webhooks, secrets_of(config), roles_of(config),
-               {intake, deliveries, real_clock(), random, metrics}),
-      delivery_record(executor,
-                      {.name = "delivery_record",
-                       .full_pass = 2,
-                       .poll_interval = [this] { return config.webhooks.record_interval; }},
-                      [this]() -> Task<int> {
-                          if (directory != nullptr) co_await deliveries.flush();
-                          co_return 0;
-                      }),
-      delivery_pruning(executor,
-                       {.name = "delivery_pruning",
-                        .full_pass = prune_rows_max,
-                        .poll_interval = [] { return std::chrono::hours(1); }},
-                       [this]() -> Task<int> {
-                           if (directory == nullptr) co_return 0;
-                           co_return static_cast<int>(co_await webhooks::prune_deliveries(
-                               pool, config.webhooks.record_retention, prune_rows_max));
-                       }),
+              [this] { return open_or_look_again(); }),
+      audit_pruning(executor,
+                    {.name = "audit_pruning",
+                     .full_pass = audit_pruned_max,
+                     .poll_interval = [] { return std::chrono::hours(1); }},
+                    [this] { return prune_audit_log(); }),
       loop_lag(executor, metrics),
       server_metrics(http::make_server_metrics(metrics)),
-      public_server(executor, config.public_listener, public_router, server_metrics),
+      public_server(executor, guarded(config.public_listener, guard), public_router,
+                    server_metrics),
       admin_server(executor, config.admin_listener, admin_router, server_metrics),
       reload_successful(metrics
                             .gauge("rollcall_config_last_reload_successful",
@@ -212,13 +196,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
                              "When the configuration was last taken")
                       .Add({})),
       drained(executor) {
-    if (!config.clerk.secret_key.empty()) {
-        clerk_channel = std::make_unique<clerk::ApiChannel>(executor, config.clerk, metrics);
-        clerk = std::make_unique<clerk::HttpBackendApi>(*clerk_channel);
-    }
-    polling = std::make_unique<Polling>(executor, config, name, clerk_channel.get(), metrics,
-                                        job_metrics);
-    alerts = make_alerts(executor, pool, config, name, clerk_channel.get(), job_metrics, metrics);
+    alerts = make_alerts(executor, pool, config, name, clerk_channel.get(), mirroring.channel(),
+                         job_metrics, metrics);
     publish_build_info(metrics);
     reload_successful.Set(1);
     reload_time.SetToCurrentTime();
@@ -228,9 +207,10 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
 void Service::Parts::add_routes() {
     health.add("database", [this] { return database_answers(); });
     health.add("schema", [this]() -> Task<bool> { co_return directory != nullptr; });
-    if (config.takes_webhooks()) endpoint.add_routes(public_router);
-    polling->add_routes(public_router, admin_router);
-    admin::add_process_jobs_route(public_router, config.cron_secret, [this] { return work_off(); });
+    door.add_routes(public_router);
+    polling.add_routes(public_router, guard, admin_router);
+    admin::add_process_jobs_route(public_router, config.cron_secret, &guard,
+                                  [this] { return work_off(); });
     health.add_routes(public_router);
     health.add_routes(admin_router);
     admin::add_metrics_route(admin_router, metrics);
@@ -246,19 +226,29 @@ void Service::Parts::add_routes() {
     status.add("ready", [this]() -> Task<std::string> {
         co_return directory != nullptr&& co_await database_answers() ? "true" : "false";
     });
-    status.add("listening", [this]() -> Task<std::string> {
-        co_return listener.listening() ? "true" : "false";
-    });
+    status.add("listening",
+               [this]() -> Task<std::string> { co_return working.listening() ? "true" : "false"; });
     status.add("queue", [this] { return queue_status(); });
-    status.add("users_table_takes_changes", [this]() -> Task<std::string> {
-        if (apply_user == nullptr) co_return "null";
-        co_return apply_user->standstill().empty() ? "true" : "false";
-    });
+    status.add("users_table_takes_changes",
+               [this]() -> Task<std::string> { co_return working.table_takes_changes(); });
     status.add("sync", [this]() -> Task<std::string> {
         if (!co_await database_answers()) co_return "null";
-        co_return co_await polling->status();
+        co_return co_await polling.status();
+    });
+    status.add("spool", [this]() -> Task<std::string> { co_return door.spool().status(); });
+    status.add("circuits", [this]() -> Task<std::string> { co_return circuits(); });
+    status.add("mirror", [this]() -> Task<std::string> {
+        if (!co_await database_answers()) co_return "null";
+        co_return co_await mirroring.status();
     });
     status.add_routes(admin_router, config.admin_token);
+    admin::add_job_routes(admin_router, config.admin_token, pool, queue_admin,
+                          [this] { return directory != nullptr; });
+    admin::add_deletion_routes(
+        admin_router, config.admin_token,
+        deletion_actions(
+            pool, [this] { return directory != nullptr; },
+            [this](auto order, auto answer) { return polling.decide(std::move(order), answer); }));
     admin::add_json_route(admin_router, config.admin_token, "/api/v1/alerts",
                           [this]() -> Task<std::string> {
                               if (directory == nullptr) throw Unavailable("no schema yet");
@@ -270,37 +260,39 @@ Task<bool> Service::Parts::database_answers() {
     co_return (co_await with_timeout(pool.healthy(answer_age), answer_limit)).value_or(false);
 }
 
-// Where notifications arrive a second is enough; through a pooler they may not.
-Duration Service::Parts::poll_interval() const {
-    return listener.listening()
-               ? std::max<Duration>(config.work.poll_interval, std::chrono::seconds(1))
-               : config.work.poll_interval;
+void Service::Parts::stored(std::span<const jobs::NewJob> batch,
+                            std::span<const jobs::Enqueued> enqueued) {
+    working.users_added();
+    if (!observers.stored) return;
+    for (std::size_t i = 0; i < batch.size(); ++i) observers.stored(batch[i], enqueued[i]);
 }
 
-Task<Result<std::vector<jobs::Enqueued>>> Service::Parts::enqueue(
-    std::span<const jobs::NewJob> batch) {
-    auto stored = co_await intake_queue.enqueue(batch);
-    if (!stored) co_return stored;
-    wake(jobs::queue_users);
-    notifier.notify();
-    for (std::size_t i = 0; i < batch.size(); ++i) {
-        if (!(*stored)[i].duplicate) {
-            job_metrics.enqueued(batch[i].kind, jobs::Metrics::Source::webhook);
-        }
-        if (observers.stored) observers.stored(batch[i], (*stored)[i]);
-    }
-    co_return stored;
+void Service::Parts::changed(std::string_view kind, std::string_view clerk_id,
+                             directory::Outcome outcome) {
+    mirroring.wake();
+    if (observers.changed) observers.changed(kind, clerk_id, outcome);
 }
 
-// Who works off the queue `whose`; for "", which SQL functions notify, everyone.
-void Service::Parts::wake(std::string_view whose) {
-    if (apply_loop != nullptr) apply_loop->wake();
-    if (config.roles.worker && whose != jobs::queue_users) worker.wake();
+// Everything that is due, the mirror's jobs last: they come of the others.
+Task<int> Service::Parts::work_off() {
+    const auto end = std::chrono::steady_clock::now() + config.cron_time_limit;
+    const int worked = co_await working.work_off();
+    const auto left = end - std::chrono::steady_clock::now();
+    co_return worked + co_await mirroring.work_off(std::chrono::duration_cast<milliseconds>(left));
 }
 
-// A pass of the loop `opening`: does nothing once the directory is open.
-Task<int> Service::Parts::open_directory() {
+// A pass of the loop `opening`: does nothing once the directory is open. The first is what the
+// start waits for, with a database that is away too.
+Task<int> Service::Parts::open_or_look_again() {
     if (directory != nullptr) co_return 0;
+    struct Looked {
+        ~Looked() { health.started(); }
+        admin::Health& health;
+    } const looked{health};
+    co_return co_await open_directory();
+}
+
+Task<int> Service::Parts::open_directory() {
     pg::Migrator migrator(pool, migrations());
     const auto current = co_await migrator.up_to_date();
     if (!current || !*current) {
@@ -308,97 +300,94 @@ Task<int> Service::Parts::open_directory() {
                   {{"message", current ? "run: rollcall migrate" : current.error().message}});
         co_return 0;
     }
-    auto opened = co_await directory::Directory::open(
-        pool, {.columns = config.users, .batch = config.work.batch, .can_ask = clerk != nullptr});
-    if (!opened) {
-        log::error("users_table_not_usable", {{"message", opened.error().message}});
-        if (opened.error().code == ErrorCode::bad_configuration && observers.refused) {
-            std::exchange(observers.refused, nullptr)(opened.error());
+    if (clerk != nullptr) {
+        const auto right = co_await sync::may_start(pool, *clerk, key_limit);
+        if (!right) {
+            refuse("clerk_key_refused", right.error());
+            co_return 0;
         }
+    }
+    auto opened = co_await directory::Directory::open(
+        pool, {.columns = config.users,
+               .batch = config.work.batch,
+               .can_ask = clerk != nullptr,
+               .mirror = config.mirrors(),
+               .deletions_alone = config.work.hold_deletion_burst});
+    if (!opened) {
+        refuse("users_table_not_usable", opened.error());
         co_return 0;
     }
+    // Who is told to end while this was under way has stopped what would begin here.
+    if (health.draining()) co_return 0;
     directory = std::move(*opened);
-    apply_user = std::make_unique<sync::ApplyUser>(
-        executor, work_pool, *directory, clerk.get(), config.work.retry,
-        sync::ApplyConfig{config.work.batch, config.work.lanes}, job_metrics);
-    if (observers.changed) apply_user->observe(observers.changed);
-    if (clerk != nullptr) {
-        refresh = std::make_unique<sync::Refresh>(pool, *directory, *clerk, config.sync.guard);
-        refresh->observe(observers.changed, [this] { polling->deletion_held(); });
-        worker.handle(std::string(jobs::refresh_user),
-                      [this](const jobs::Job& job) { return refresh->handle(job); });
-    }
-    // Kept for a person: set going again it is what it was.
-    worker.handle(std::string(jobs::unknown_event),
-                  [](const jobs::Job& /*job*/) -> Task<jobs::Outcome> {
-                      co_return jobs::Failed{"no handler for this kind of job"};
-                  });
     log::info("directory_open", {{"table", config.users.table}});
-    start_workers();
-    polling->open(pool, *directory, observers.changed, observers.passed);
+    door.open();
+    working.open(*directory);
+    mirroring.open(*directory);
+    alerts->start();
+    polling.open(
+        pool, *directory, [this](auto kind, auto id, auto outcome) { changed(kind, id, outcome); },
+        observers.passed);
     co_return 0;
 }
 
-void Service::Parts::start_workers() {
-    if (config.roles.worker) {
-        apply_loop = std::make_unique<jobs::WorkLoop>(
-            executor,
-            jobs::WorkLoopConfig{.name = "apply_user",
-                                 .lanes = config.work.lanes,
-                                 .full_pass = config.work.batch,
-                                 .gather = std::chrono::milliseconds(20),
-                                 .poll_interval = [this] { return poll_interval(); },
-                                 .busy = &job_metrics.workers_busy(jobs::queue_users)},
-            [this] { return apply_user->run_once(); });
-        job_metrics.workers(jobs::queue_users).Set(config.work.lanes);
-        apply_loop->start();
-        worker.start();
+// Ends the service where no waiting mends it.
+void Service::Parts::refuse(std::string_view event, const Error& error) {
+    log::error(event, {{"message", error.message}});
+    if (error.code == ErrorCode::bad_configuration && observers.refused) {
+        std::exchange(observers.refused, nullptr)(error);
     }
-    if (config.roles.scheduler) chores.start();
-    alerts->start();
 }
 
-// For platforms that only have a scheduler: everything that is due, within the time limit.
-Task<int> Service::Parts::work_off() {
-    if (apply_user == nullptr) throw Unavailable("the schema is not ready");
-    const auto end = std::chrono::steady_clock::now() + config.cron_time_limit;
-    int worked = co_await chores.rescue();
-    while (std::chrono::steady_clock::now() < end) {
-        const int applied = co_await apply_user->run_once();
-        const int left = co_await worker.run_due(std::chrono::duration_cast<milliseconds>(
-            std::max<Duration>(end - std::chrono::steady_clock::now(), milliseconds(1))));
-        worked += applied + left;
-        if (applied + left > 0) continue;
-        if (!apply_user->asking()) break;
-        co_await apply_user->asked(end - std::chrono::steady_clock::now());
+Task<int> Service::Parts::prune_audit_log() {
+    if (directory == nullptr) co_return 0;
+    co_return co_await audit::prune(pool, config.audit_kept, audit_pruned_max);
+}
+
+Task<> Service::Parts::tell_reload(Reloaded found) {
+    co_await jobs::guarded(
+        "config_reload_not_audited",
+        audit::record(pool, {}, {.action = "config.reload", .detail = found.as_json()}));
+    for (const SettingKey* key : found.changed) {
+        if (!key->secret) continue;
+        const std::string detail =
+            fmt::format(R"({{"in_use":{}}})", taken_by_reload(*key) ? "true" : "false");
+        co_await jobs::guarded(
+            "config_reload_not_audited",
+            audit::record(pool, {},
+                          {.action = "secret.rotated", .target = key->name, .detail = detail}));
     }
-    co_return worked;
 }
 
 Task<std::string> Service::Parts::queue_status() {
     if (directory == nullptr || !co_await database_answers()) co_return "null";
-    co_return to_json(co_await queue_admin.depth());
+    co_return admin::to_json(co_await queue_admin.depth());
+}
+
+// Of each upstream that is asked: {"clerk":{"state":"open","since":…,…},…}.
+std::string Service::Parts::circuits() const {
+    std::string all;
+    const auto add = [&all](std::string_view upstream, const auto* channel) {
+        if (channel == nullptr) return;
+        all += (all.empty() ? "" : ",") + json_string(upstream) + ":" +
+               to_json(channel->look(real_clock().steady()));
+    };
+    add("clerk", clerk_channel.get());
+    add("supabase_auth", mirroring.channel());
+    return "{" + all + "}";
 }
 
 Task<> Service::Parts::stop_polling(Duration limit, bool& ended) {
-    ended = co_await polling->stop(limit);
+    ended = co_await polling.stop(limit);
     if (!ended) log::warn("pass_cut_short");
 }
 
-// What has not ended by then is as it was in the queue: due again.
-Task<> Service::Parts::stop_applying(Duration limit, bool& ended) {
-    if (apply_user != nullptr) apply_user->stop();
-    const auto deadline = std::chrono::steady_clock::now() + limit;
-    ended = apply_loop == nullptr || co_await apply_loop->stop(limit);
-    if (apply_user == nullptr) co_return;
-    ended = co_await apply_user->asked(deadline - std::chrono::steady_clock::now()) && ended;
-    if (!ended) log::warn("changes_left_for_later");
+Task<> Service::Parts::stop_working(Duration limit, bool& ended) {
+    ended = co_await working.stop(limit);
 }
 
-Task<> Service::Parts::stop_worker(Duration limit, bool& ended) {
-    const int abandoned = co_await worker.stop(std::chrono::duration_cast<milliseconds>(limit));
-    if (abandoned > 0) log::warn("jobs_given_back", {{"jobs", abandoned}});
-    ended = abandoned == 0;
+Task<> Service::Parts::stop_mirroring(Duration limit, bool& ended) {
+    ended = co_await mirroring.stop(limit);
 }
 
 Task<> Service::Parts::drain() {
@@ -415,25 +404,26 @@ Task<> Service::Parts::drain() {
     doors.push_back(stop_polling(left(), polled));
     co_await together(std::move(doors));
     co_await opening.stop();
-    co_await intake.stop();
-    bool applied = false;
+    co_await audit_pruning.stop();
+    const bool spooled = co_await door.stop_intake(spool_limit);
     bool worked = false;
+    bool mirrored = false;
     std::vector<Task<>> stops;
-    stops.push_back(stop_applying(left(), applied));
-    stops.push_back(stop_worker(left(), worked));
+    stops.push_back(stop_working(left(), worked));
+    stops.push_back(stop_mirroring(left(), mirrored));
     co_await together(std::move(stops));
-    co_await chores.stop();
+    co_await working.stop_chores();
     co_await alerts->stop();
-    co_await delivery_pruning.stop();
-    co_await delivery_record.stop();
-    listener.stop();
+    co_await door.stop_recording();
+    working.stop_listening();
     loop_lag.stop();
-    if (directory != nullptr && co_await database_answers()) co_await deliveries.flush();
+    if (directory != nullptr && co_await database_answers()) co_await door.flush();
     co_await admin_server.drain(milliseconds(1'000));
-    co_await intake_pool.stop();
-    co_await work_pool.stop();
+    co_await door.disconnect();
+    co_await working.disconnect();
+    co_await mirroring.disconnect();
     co_await pool.stop();
-    all_ended = polled && applied && worked;
+    all_ended = polled && worked && mirrored && spooled;
     drained.wake();
 }
 
@@ -444,15 +434,15 @@ Service::Service(Executor executor, Settings settings, Config config, Observers 
 Service::~Service() = default;
 
 Result<void> Service::start() {
+    if (auto opened = parts_->door.open_spool(); !opened) return opened;
     if (auto started = parts_->public_server.start(); !started) return started;
     if (auto started = parts_->admin_server.start(); !started) return started;
-    spawn(parts_->executor, "listener", parts_->listener.run());
+    parts_->working.start();
     parts_->opening.start();
+    parts_->audit_pruning.start();
     parts_->loop_lag.start();
-    if (parts_->config.roles.ingest) {
-        parts_->delivery_record.start();
-        parts_->delivery_pruning.start();
-    }
+    parts_->door.start();
+    tell_open_files(parts_->settings);
     log::info("service_started", {{"version", version()},
                                   {"mode", parts_->settings.text("serve.mode")},
                                   {"roles", parts_->settings.get("serve.roles").text},
@@ -472,17 +462,26 @@ Task<bool> Service::drain() {
 }
 
 void Service::reload(Settings settings, const Config& config) {
-    parts_->endpoint.use(secrets_of(config), roles_of(config));
+    parts_->door.reload(config);
     log::configure(config.log_level, config.log_format);
+    Reloaded reloaded;
+    const Settings& before = parts_->reloaded ? *parts_->reloaded : parts_->settings;
     for (const SettingKey& key : setting_keys()) {
-        const bool taken = key.name == "clerk.webhook_secret" || key.name == "log.level" ||
-                           key.name == "log.format";
-        if (taken || settings.get(key.name).text == parts_->settings.get(key.name).text) continue;
+        if (settings.get(key.name).text != before.get(key.name).text) {
+            reloaded.changed.push_back(&key);
+        }
+        const bool as_at_start = settings.get(key.name).text == parts_->settings.get(key.name).text;
+        if (taken_by_reload(key) || as_at_start) continue;
         log::warn("config_restart_needed", {{"key", key.name}});
     }
+    tell_open_files(settings);
+    parts_->reloaded = std::move(settings);
     parts_->reload_successful.Set(1);
     parts_->reload_time.SetToCurrentTime();
     log::info("config_reloaded");
+    if (parts_->directory != nullptr) {
+        spawn(parts_->executor, "tell_reload", parts_->tell_reload(std::move(reloaded)));
+    }
 }
 
 void Service::reload_failed(const Error& error) {

@@ -19,7 +19,8 @@ namespace rollcall::cli {
 
 // Who is told. Called on the event loop; must not block.
 struct Observers {
-    // The users table is not as the settings say; no waiting mends that, the service should end.
+    // The users table is not as the settings say, or the secret key is of another Clerk instance
+    // than the table's; no waiting mends that, the service should end.
     std::function<void(const Error&)> refused;
     // What `rollcall dev` watches.
     std::function<void(const jobs::NewJob&, const jobs::Enqueued&)> stored;

@@ -8,7 +8,9 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -88,10 +90,9 @@ std::string trim_end(std::string value) {
 
 std::optional<std::string> read_file(const std::string& path) {
     std::ifstream in(path, std::ios::binary);
-    if (!in) return {};
-    std::string content{std::istreambuf_iterator<char>(in), {}};
-    if (in.bad()) return {};
-    return content;
+    in.peek();  // a directory can be opened, but not read
+    if (!in.is_open() || in.bad()) return {};
+    return std::string{std::istreambuf_iterator<char>(in), {}};
 }
 
 using Values = std::map<std::string, Setting, std::less<>>;
@@ -108,16 +109,16 @@ std::string likely(std::string_view name) {
     return found ? fmt::format("; is it {}?", *found) : "";
 }
 
-// A value that came as text: from the environment, a flag or a secret's file.
-Result<void> put_text(Values& values, const SettingKey& key, std::string value,
-                      std::string source) {
+// A value that came as text: from the environment, a flag or a secret's `file`.
+Result<void> put_text(Values& values, const SettingKey& key, std::string value, std::string source,
+                      std::string file = {}) {
     if (!well_formed(key.type, value)) {
         return std::unexpected(
             bad(source, key.name,
                 key.secret ? fmt::format("must be {}", form_of(key.type))
                            : fmt::format("\"{}\" is not {}", value, form_of(key.type))));
     }
-    Setting setting{std::move(value), {}, std::move(source)};
+    Setting setting{std::move(value), {}, std::move(source), std::move(file)};
     if (key.type == list) setting.list = split(setting.text);
     values[std::string(key.name)] = std::move(setting);
     return {};
@@ -169,7 +170,7 @@ Result<void> put_node(Values& values, const std::string& name, const toml::node&
             if (!path) return std::unexpected(bad(source, name, "must be a path"));
             auto content = read_file(*path);
             if (!content) return std::unexpected(bad(source, name, "cannot read " + *path));
-            return put_text(values, *key, trim_end(std::move(*content)), source);
+            return put_text(values, *key, trim_end(std::move(*content)), source, *path);
         }
     }
     const SettingKey* key = find_key(name);
@@ -213,12 +214,46 @@ const std::string* variable(const SettingsInput& input, const std::string& name)
     return found == input.environment.end() || found->second.empty() ? nullptr : &found->second;
 }
 
+// The variables that say `key`, those of its own first.
+std::vector<std::string> names_of(const SettingKey& key) {
+    auto names = split(key.environment);
+    names.push_back(environment_name(key.name));
+    return names;
+}
+
+// Secrets that the service manager hands over: a file for each in the directory that it names,
+// called as the variable would be, in lower case. One that is empty counts as absent.
+Result<void> put_credentials(Values& values, const SettingsInput& input) {
+    const std::string* directory = variable(input, "CREDENTIALS_DIRECTORY");
+    if (directory == nullptr) return {};
+    for (const SettingKey& key : setting_keys()) {
+        if (!key.secret) continue;
+        for (std::string name : names_of(key)) {
+            std::ranges::transform(name, name.begin(), [](unsigned char c) {
+                return static_cast<char>(std::tolower(c));
+            });
+            const std::filesystem::path path = std::filesystem::path(*directory) / name;
+            std::error_code error;
+            if (!std::filesystem::exists(path, error) && !error) continue;
+            auto content = read_file(path);
+            if (!content) {
+                return std::unexpected(
+                    bad("credential " + name, key.name, "cannot read " + path.string()));
+            }
+            const std::string value = trim_end(std::move(*content));
+            if (value.empty()) continue;
+            auto put = put_text(values, key, value, "credential " + name, path.string());
+            if (!put) return put;
+            break;
+        }
+    }
+    return {};
+}
+
 Result<void> put_environment(Values& values, const SettingsInput& input) {
     if (auto good = check_names(input.environment); !good) return good;
     for (const SettingKey& key : setting_keys()) {
-        auto names = split(key.environment);
-        names.push_back(environment_name(key.name));
-        for (const std::string& name : names) {
+        for (const std::string& name : names_of(key)) {
             if (const std::string* value = variable(input, name)) {
                 auto put = put_text(values, key, *value, "environment " + name);
                 if (!put) return put;
@@ -233,7 +268,7 @@ Result<void> put_environment(Values& values, const SettingsInput& input) {
                         bad("environment " + file_name, key.name, "cannot read " + *path));
                 }
                 auto put = put_text(values, key, trim_end(std::move(*content)),
-                                    "environment " + file_name);
+                                    "environment " + file_name, *path);
                 if (!put) return put;
                 break;
             }
@@ -259,8 +294,10 @@ Result<Settings> Settings::load(const SettingsInput& input) {
             return std::unexpected(put.error());
         }
     }
-    if (auto put = put_environment(settings.values_, input); !put) {
-        return std::unexpected(put.error());
+    for (const auto put_layer : {put_credentials, put_environment}) {
+        if (auto put = put_layer(settings.values_, input); !put) {
+            return std::unexpected(put.error());
+        }
     }
     for (const auto& [name, value] : input.flags) {
         const SettingKey* key = find_key(name);
@@ -269,6 +306,7 @@ Result<Settings> Settings::load(const SettingsInput& input) {
             return std::unexpected(put.error());
         }
     }
+    settings.strange_variables_ = rollcall::cli::strange_variables(input.environment);
     return settings;
 }
 

@@ -1,7 +1,8 @@
-// The layered settings: flags over environment over file over the defaults of rollcall.toml, which
-// the binary carries. Values are kept as text with the place they came from; cli/config.hpp turns
-// them into the modules' structs. An unknown key, a wrong type or an unreadable file is
-// bad_configuration, with file, line and key in the message.
+// The layered settings: flags over environment over the service manager's credentials (secrets
+// only) over file over the defaults of rollcall.toml, which the binary carries. Values are kept as
+// text with the place they came from; cli/config.hpp turns them into the modules' structs. An
+// unknown key, a wrong type or an unreadable file is bad_configuration, with file, line and key in
+// the message.
 #pragma once
 
 #include "base/result.hpp"
@@ -22,7 +23,8 @@ enum class SettingType : std::uint8_t { text, integer, number, boolean, duration
 struct SettingKey {
     std::string_view name;  // section.key
     SettingType type = SettingType::text;
-    bool secret = false;           // masked when printed; also read from <NAME>_FILE
+    // Masked when printed; also read from <NAME>_FILE and $CREDENTIALS_DIRECTORY/<name>.
+    bool secret = false;
     std::string_view environment;  // names of its own beside ROLLCALL_SECTION_KEY, by spaces
 };
 
@@ -33,6 +35,7 @@ struct Setting {
     std::string text;               // as written; a list joined by spaces
     std::vector<std::string> list;  // of type list
     std::string source;             // "default", "rollcall.toml:12", "environment CLERK_SECRET_KEY"
+    std::string file{};             // a secret's own, when it was read from one
 };
 
 struct SettingsInput {
@@ -55,11 +58,17 @@ public:
     [[nodiscard]] std::size_t size(std::string_view key) const;
     [[nodiscard]] const std::vector<std::string>& list(std::string_view key) const;
 
+    // Variables that look like settings and are none.
+    [[nodiscard]] const std::vector<StrangeVariable>& strange_variables() const {
+        return strange_variables_;
+    }
+
     // `message` with the key and where its value came from, for a contradiction found later.
     [[nodiscard]] Error error(std::string_view key, std::string_view message) const;
 
 private:
     std::map<std::string, Setting, std::less<>> values_;
+    std::vector<StrangeVariable> strange_variables_;
 };
 
 }  // namespace rollcall::cli

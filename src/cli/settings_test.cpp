@@ -91,6 +91,36 @@ TEST_F(SettingsTest, SecretsComeFromFilesToo) {
     EXPECT_EQ(load().text("clerk.secret_key"), "sk_test_1");
     environment_["DATABASE_URL_FILE"] = "/does/not/exist";
     EXPECT_THAT(refusal(), HasSubstr("DATABASE_URL_FILE: database.url: cannot read"));
+    environment_["DATABASE_URL_FILE"] = folder_.string();
+    EXPECT_THAT(refusal(), HasSubstr("DATABASE_URL_FILE: database.url: cannot read"));
+    input_.file = folder_.string();
+    EXPECT_THAT(refusal(), HasSubstr("cannot read the configuration file"));
+}
+
+TEST_F(SettingsTest, CredentialsStandBetweenEnvironmentAndFile) {
+    environment_["CREDENTIALS_DIRECTORY"] = folder_.string();
+    file("[clerk]\nsecret_key = \"sk_test_file\"\n");
+    EXPECT_EQ(load().text("clerk.secret_key"), "sk_test_file");
+    write("clerk_secret_key", "sk_test_credential\n");
+    write("rollcall_admin_token", "token\n");
+    write("clerk_webhook_secret", "whsec_a whsec_b\n");
+    const Settings settings = load();
+    EXPECT_EQ(settings.text("clerk.secret_key"), "sk_test_credential");
+    EXPECT_EQ(settings.get("clerk.secret_key").source, "credential clerk_secret_key");
+    EXPECT_EQ(settings.text("admin.token"), "token");
+    EXPECT_THAT(settings.list("clerk.webhook_secret"), ElementsAre("whsec_a", "whsec_b"));
+    environment_["CLERK_SECRET_KEY"] = "sk_test_environment";
+    EXPECT_EQ(load().text("clerk.secret_key"), "sk_test_environment");
+}
+
+TEST_F(SettingsTest, ACredentialThatSaysNothingIsNone) {
+    environment_["CREDENTIALS_DIRECTORY"] = folder_.string();
+    write("clerk_secret_key", "\n");
+    write("rollcall_serve_listen", "127.0.0.1:1\n");  // no secret
+    EXPECT_EQ(load().get("clerk.secret_key").source, "default");
+    EXPECT_EQ(load().get("serve.listen").source, "default");
+    std::filesystem::create_directory(folder_ / "cron_secret");
+    EXPECT_THAT(refusal(), HasSubstr("credential cron_secret: cron.secret: cannot read"));
 }
 
 TEST_F(SettingsTest, OnlySecretsComeFromFiles) {
@@ -175,6 +205,39 @@ TEST_F(SettingsTest, OtherVariablesWithThePrefixAreNobodysSettings) {
         {"ROLLCALL_ADMIN_PORT_80_TCP_ADDR", "10.0.0.1"},
         {"ROLLCALL_JOBS_UI_SERVICE_HOST", "10.0.0.1"}};
     EXPECT_EQ(load().text("admin.token"), "t");
+}
+
+TEST_F(SettingsTest, AVariableThatIsNoSettingIsToldOfWithTheNearest) {
+    const auto told = [&](const std::string& name, const std::string& value) {
+        environment_ = {{name, value}};
+        const auto strange = load().strange_variables();
+        return strange.size() == 1 && strange[0].name == name ? strange[0].likely : "none told";
+    };
+    EXPECT_EQ(told("ROLLCALL_ROLES", "ingest"), "ROLLCALL_SERVE_ROLES");
+    EXPECT_EQ(told("ROLLCALL_CONNECTIONS_MAX", "3"), "ROLLCALL_DATABASE_CONNECTIONS_MAX");
+    EXPECT_EQ(told("ROLLCALL_TOKEN_FILE", "/t"), "ROLLCALL_ADMIN_TOKEN_FILE");
+    EXPECT_EQ(told("ROLLCALL_COLOUR_SCHEME", "dark"), "");
+    EXPECT_EQ(told("ROLLCALL_PORT", "8080"), "") << "no link of Kubernetes's, which is an address";
+}
+
+TEST_F(SettingsTest, WhatIsASettingOrKubernetesWritesIsNotToldOf) {
+    environment_ = {{"ROLLCALL_CONFIG", "x"},
+                    {"ROLLCALL_MODE", "webhook"},
+                    {"ROLLCALL_SERVE_MODE", "webhook"},
+                    {"ROLLCALL_LISTEN", "127.0.0.1:0"},
+                    {"ROLLCALL_ADMIN_TOKEN_FILE", write("token", "t\n")},
+                    {"ROLLCALL_ROLES", ""},
+                    {"ROLLCALLER", "x"},
+                    {"ROLLCALL_SERVICE_HOST", "10.0.0.1"},
+                    {"ROLLCALL_SERVICE_PORT", "80"},
+                    {"ROLLCALL_SERVICE_PORT_HTTP", "80"},
+                    {"ROLLCALL_PORT", "tcp://10.0.0.1:80"},
+                    {"ROLLCALL_PORT_8080_TCP", "tcp://10.0.0.1:8080"},
+                    {"ROLLCALL_PORT_8080_TCP_PROTO", "tcp"},
+                    {"ROLLCALL_PORT_8080_TCP_PORT", "8080"},
+                    {"ROLLCALL_PORT_8080_TCP_ADDR", "10.0.0.1"},
+                    {"ROLLCALL_WEB_SERVICE_HOST", "10.0.0.1"}};
+    EXPECT_TRUE(load().strange_variables().empty());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// rollcall sim: the simulated Clerk alone.
+// rollcall sim: the simulated Clerk and Supabase Auth alone.
 #include "base/log.hpp"
 #include "cli/commands.hpp"
 #include "cli/signals.hpp"
@@ -9,9 +9,25 @@
 #include <fmt/format.h>
 #include <cstdio>
 #include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
 namespace rollcall::cli {
 namespace {
+
+struct SupabaseArguments {
+    std::string listen = "127.0.0.1:0";
+    std::vector<std::string> keys;
+    bool bare = false;
+
+    [[nodiscard]] std::optional<sim::AuthSimulatorConfig> config() const {
+        if (listen == "off") return std::nullopt;
+        sim::AuthSimulatorConfig config{.listen = listen, .bare = bare};
+        if (!keys.empty()) config.keys = keys;
+        return config;
+    }
+};
 
 int simulate(const sim::ClerkSimulatorConfig& config) {
     log::configure(log::Level::warn, log::Format::automatic);
@@ -23,6 +39,10 @@ int simulate(const sim::ClerkSimulatorConfig& config) {
     fmt::print("sim listening on {}\n", clerk.url());
     fmt::print("CLERK_API_URL={}\nCLERK_SECRET_KEY={}\nCLERK_WEBHOOK_SECRET={}\n", clerk.url(),
                config.secret_key, clerk.webhook_secret());
+    if (const auto* supabase = clerk.supabase()) {
+        fmt::print("SUPABASE_URL={}\nSUPABASE_SERVICE_ROLE_KEY={}\n", supabase->url(),
+                   supabase->key());
+    }
     std::fflush(stdout);
     Signals signals(loop.get_executor());
     signals.on_stop([&] {
@@ -43,8 +63,10 @@ void add_sim_command(CLI::App& app, const Globals&, int& exit_code) {
     auto* command = app.add_subcommand(
         "sim",
         "A simulated Clerk on this machine: its Backend API, signed webhooks on Svix's schedule, "
-        "and fault switches. Test keys and loopback addresses only; docs/simulator.md");
+        "and fault switches; beside it a simulated Supabase Auth. Test keys and loopback addresses "
+        "only; docs/simulator.md");
     const auto config = std::make_shared<sim::ClerkSimulatorConfig>();
+    const auto supabase = std::make_shared<SupabaseArguments>();
     command->add_option("--listen", config->listen, "Loopback address:port; port 0: any")
         ->capture_default_str();
     command->add_option("--webhook-url", config->webhook_url, "Where events go; loopback only");
@@ -62,7 +84,19 @@ void add_sim_command(CLI::App& app, const Globals&, int& exit_code) {
     command->add_option("--rate-limit", config->rate_limit.per_instance,
                         "Requests per ten seconds before 429; off by default");
     command->add_option("--state", config->state_file, "File that keeps the users between runs");
-    command->callback([config, &exit_code] { exit_code = simulate(*config); });
+    command
+        ->add_option("--supabase-listen", supabase->listen,
+                     "Listener of the simulated Supabase Auth, or off")
+        ->capture_default_str();
+    command->add_option("--supabase-key", supabase->keys,
+                        "A key that its callers may show: a made-up JWT or sb_secret_rollcall_…; "
+                        "may be repeated");
+    command->add_flag("--supabase-bare", supabase->bare,
+                      "As a server without the hosted gateway: no /auth/v1, and JWTs alone");
+    command->callback([config, supabase, &exit_code] {
+        config->supabase = supabase->config();
+        exit_code = simulate(*config);
+    });
 }
 
 }  // namespace rollcall::cli

@@ -2,6 +2,7 @@
 #include "cli/commands.hpp"
 #include "cli/one_shot.hpp"
 #include "cli/run_text.hpp"
+#include "cli/shell_actor.hpp"
 #include "cli/sync_once.hpp"
 
 #include <CLI/CLI.hpp>
@@ -125,26 +126,27 @@ Task<int> compare(const Globals& globals, const std::string& clerk_id, SyncParts
 
 Task<int> reconcile(const Globals& globals, const Options& options, SyncParts& parts) {
     const auto mode = options.full ? sync::RunMode::full : sync::RunMode::incremental;
-    const auto summary = co_await watched_run(parts, {.mode = mode});
+    const auto summary = co_await watched_run(parts, {.mode = mode, .by = shell_actor()});
     if (!summary) co_return report(summary.error());
     co_return tell(globals, *summary);
 }
 
 Task<int> refresh(const Globals& globals, const std::string& clerk_id, SyncParts& parts) {
-    const auto summary = co_await parts.user_refresh().run(clerk_id, sync::RunTrigger::cli);
+    const auto summary =
+        co_await parts.user_refresh().run(clerk_id, sync::RunTrigger::cli, shell_actor());
     if (!summary) co_return report(summary.error());
     co_return tell(globals, *summary);
 }
 
 Task<int> approve(const Globals& globals, std::int64_t run, SyncParts& parts) {
-    const auto decision = co_await parts.reconciler().approve_deletes(run);
+    const auto decision = co_await parts.reconciler().approve_deletes(run, shell_actor());
     if (!decision) co_return report(decision.error());
     fmt::print("{}", globals.json ? to_json(*decision) : to_text(*decision));
     co_return decision->left == 0 ? exit_ok : exit_found;
 }
 
 Task<int> discard(const Globals& globals, std::int64_t run, SyncParts& parts) {
-    const auto users = co_await parts.reconciler().discard_deletes(run);
+    const auto users = co_await parts.reconciler().discard_deletes(run, shell_actor());
     if (!users) co_return report(users.error());
     if (globals.json) {
         fmt::print("{{\"discarded\":{}}}\n", *users);
@@ -189,10 +191,7 @@ void add_sync_command(CLI::App& app, const Globals& globals, int& exit_code) {
     command
         ->add_option("--user", options->user,
                      "Only this user, by Clerk id; who is not found is asked for twice")
-        ->type_name("ID")
-        ->check([](const std::string& id) {
-            return id.empty() ? std::string("must not be empty") : std::string();
-        });
+        ->type_name("ID");
     command->add_flag("--dry-run", options->dry_run,
                       "Compare all users, or the one of --user, and print each difference;\n"
                       "write nothing");
