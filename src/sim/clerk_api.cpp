@@ -1,6 +1,7 @@
 #include "sim/clerk_api.hpp"
 
 #include "base/log.hpp"
+#include "sim/gateway_page.hpp"
 
 #include <algorithm>
 #include <array>
@@ -117,13 +118,6 @@ http::Response plain_response(unsigned status, std::string_view type, std::strin
 
 }  // namespace
 
-http::Response ClerkApi::gateway_page(unsigned status) {
-    return plain_response(status, "text/html; charset=UTF-8",
-                          "<!DOCTYPE html><html><head><title>Error " + std::to_string(status) +
-                              "</title></head><body><h1>The origin did not answer</h1></body>"
-                              "</html>\n");
-}
-
 http::Response ClerkApi::refusal(const ClerkError& error) {
     const auto trace_id = clerk_.ids.trace_id();
     auto response =
@@ -148,7 +142,7 @@ std::optional<ClerkError> ClerkApi::refuse(const http::Request& request) const {
     return std::nullopt;
 }
 
-ApiWait ClerkApi::wait_before(const http::Request& request) {
+FaultyWait ClerkApi::wait_before(const http::Request& request) {
     if (refuse(request)) return {};
     if (clerk_.faults.strikes(Fault::api_hang)) return {clerk_.faults.hang(), /*hang=*/true};
     if (clerk_.faults.strikes(Fault::api_slow)) return {clerk_.faults.slow(), /*hang=*/false};
@@ -196,6 +190,12 @@ ClerkReply ClerkApi::dispatch(const http::Request& request) {
 
 http::Response ClerkApi::answer(const http::Request& request) {
     ++clerk_.api_requests;
+    clerk_.api_records.push_back(
+        {.at = clerk_.now(),
+         .method = request.method,
+         .path = request.path,
+         .traceparent = std::string(request.headers.get("traceparent").value_or(""))});
+    if (clerk_.api_records.size() > ClerkInstance::records_max) clerk_.api_records.pop_front();
     if (const auto error = refuse(request)) return refusal(*error);
     const auto found = find_route(request.method, request.path);
     const auto changed = found && found->route->changes_user ? found->id : std::string_view();

@@ -15,22 +15,14 @@
 
 namespace rollcall::sim {
 
-// A wait that a fault asks for before the answer.
-struct ApiWait {
-    std::chrono::milliseconds duration{0};
-    bool hang = false;  // then there is no answer but a proxy's 504
-};
-
 class ClerkApi {
 public:
     // `clerk` must outlive this.
     explicit ClerkApi(ClerkInstance& clerk) : clerk_(clerk) {}
 
     // To be asked once for each request, before answer().
-    [[nodiscard]] ApiWait wait_before(const http::Request& request);
+    [[nodiscard]] FaultyWait wait_before(const http::Request& request);
     [[nodiscard]] http::Response answer(const http::Request& request);
-    // What a proxy says when the origin did not answer.
-    [[nodiscard]] static http::Response gateway_page(unsigned status);
 
 private:
     [[nodiscard]] std::optional<ClerkError> refuse(const http::Request& request) const;

@@ -323,6 +323,7 @@ TEST_F(ClerkApiTest, ListsABareArrayAndCountsInAnObject) {
 
 TEST_F(ClerkApiTest, WalksWithACursorWhoseUserMayBeGone) {
     std::vector<std::string> ids;
+    ids.reserve(5);
     for (int i = 0; i < 5; ++i) ids.push_back(create({{"username", "u" + std::to_string(i)}}));
     const auto after = "/v1/users?starting_after=" + ids[2];
     EXPECT_EQ(call("GET", after).body.as_array().size(), 2U);
@@ -435,6 +436,19 @@ TEST_F(ClerkApiTest, AnErrorInsteadOfAnAnswerChangesNothing) {
     EXPECT_EQ(statuses, (std::set<unsigned>{500, 502, 503}));
     EXPECT_EQ(clerk_.users.size(), 0U);
     EXPECT_TRUE(events().empty());
+}
+
+TEST_F(ClerkApiTest, RemembersWhatItWasAsked) {
+    call("GET", "/v1/instance");
+    auto traced = request("GET", "/v1/users/user_a?x=1");
+    traced.headers.set("traceparent", "00-1-2-01");
+    answer(traced);
+    ASSERT_EQ(clerk_.api_records.size(), 2U);
+    EXPECT_EQ(clerk_.api_records[0].traceparent, "");
+    EXPECT_EQ(clerk_.api_records[1].path, "/v1/users/user_a");
+    EXPECT_EQ(clerk_.api_records[1].traceparent, "00-1-2-01");
+    for (std::size_t i = 0; i < ClerkInstance::records_max; ++i) call("GET", "/v1/instance");
+    EXPECT_EQ(clerk_.api_records.size(), ClerkInstance::records_max);
 }
 
 TEST_F(ClerkApiTest, TellsItsInstance) {

@@ -1,12 +1,14 @@
 #include "sim/clerk_control.hpp"
 
 #include "sim/clerk_query.hpp"
+#include "sim/control_route.hpp"
 
 #include <algorithm>
 #include <array>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 #include <charconv>
+#include <functional>
 #include <optional>
 #include <ranges>
 #include <utility>
@@ -95,12 +97,6 @@ json::object endpoint_to_json(const ClerkInstance& clerk) {
             {"secrets", std::move(secrets)}};
 }
 
-// The host of "host", "host:port", "[::1]:port".
-std::string_view host_of(std::string_view authority) {
-    if (authority.starts_with('[')) return authority.substr(0, authority.find(']') + 1);
-    return authority.substr(0, authority.find(':'));
-}
-
 // Reads a member that must have one type; complains through `error` when it has another.
 const json::value* typed(const json::object& body, std::string_view name, json::kind kind,
                          std::string& error) {
@@ -112,52 +108,33 @@ const json::value* typed(const json::object& body, std::string_view name, json::
 
 }  // namespace
 
-bool from_this_machine(const http::Request& request) {
-    const auto host = request.headers.get("host");
-    if (!host || !is_loopback_host(host_of(*host))) return false;
-    const auto origin = request.headers.get("origin");
-    if (!origin) return true;
-    const auto scheme_end = origin->find("://");
-    return scheme_end != std::string_view::npos &&
-           is_loopback_host(host_of(origin->substr(scheme_end + 3)));
-}
-
 ClerkControl::ClerkControl(std::shared_ptr<ClerkInstance> clerk, std::size_t users,
                            bool with_events)
     : clerk_(std::move(clerk)), users_(users), with_events_(with_events) {}
 
-void ClerkControl::add(http::Router& router, std::string_view method, std::string pattern,
-                       Answer answer) {
-    // Coroutines that do not wait: the lambda's captures outlive each call, the router keeps them.
-    router.add({method}, std::move(pattern),
-               [this, answer](http::Request& request) -> Task<http::Response> {
-                   if (!from_this_machine(request)) {
-                       co_return http::Response::error(
-                           {ErrorCode::forbidden, "only for callers on this machine"});
-                   }
-                   co_return (this->*answer)(request);
-               });
-}
-
 void ClerkControl::add_to(http::Router& router) {
-    add(router, "GET", "/sim", &ClerkControl::status);
-    add(router, "POST", "/sim/reset", &ClerkControl::reset);
-    add(router, "GET", "/sim/faults", &ClerkControl::get_faults);
-    add(router, "PUT", "/sim/faults", &ClerkControl::put_faults);
-    add(router, "PATCH", "/sim/faults", &ClerkControl::patch_faults);
-    add(router, "GET", "/sim/messages", &ClerkControl::list_messages);
-    add(router, "GET", "/sim/messages/{id}", &ClerkControl::get_message);
-    add(router, "POST", "/sim/messages/{id}/resend", &ClerkControl::resend);
-    add(router, "POST", "/sim/replay", &ClerkControl::replay);
-    add(router, "POST", "/sim/events", &ClerkControl::send_event);
-    add(router, "GET", "/sim/endpoint", &ClerkControl::get_endpoint);
-    add(router, "PATCH", "/sim/endpoint", &ClerkControl::patch_endpoint);
-    add(router, "POST", "/sim/endpoint/rotate", &ClerkControl::rotate);
-    add(router, "GET", "/sim/users", &ClerkControl::list_people);
-    add(router, "POST", "/sim/users", &ClerkControl::make_people);
-    add(router, "GET", "/sim/alerts", &ClerkControl::list_alerts);
-    add(router, "POST", "/sim/alerts", &ClerkControl::receive_alert);
-    add(router, "DELETE", "/sim/alerts", &ClerkControl::clear_alerts);
+    const auto add = [&](std::string_view method, std::string pattern, auto answer) {
+        add_control_route(router, method, std::move(pattern), std::bind_front(answer, this));
+    };
+    add("GET", "/sim", &ClerkControl::status);
+    add("POST", "/sim/reset", &ClerkControl::reset);
+    add("GET", "/sim/faults", &ClerkControl::get_faults);
+    add("PUT", "/sim/faults", &ClerkControl::put_faults);
+    add("PATCH", "/sim/faults", &ClerkControl::patch_faults);
+    add("GET", "/sim/messages", &ClerkControl::list_messages);
+    add("GET", "/sim/messages/{id}", &ClerkControl::get_message);
+    add("POST", "/sim/messages/{id}/resend", &ClerkControl::resend);
+    add("POST", "/sim/replay", &ClerkControl::replay);
+    add("POST", "/sim/events", &ClerkControl::send_event);
+    add("GET", "/sim/endpoint", &ClerkControl::get_endpoint);
+    add("PATCH", "/sim/endpoint", &ClerkControl::patch_endpoint);
+    add("POST", "/sim/endpoint/rotate", &ClerkControl::rotate);
+    add("GET", "/sim/users", &ClerkControl::list_people);
+    add("POST", "/sim/users", &ClerkControl::make_people);
+    add("GET", "/sim/requests", &ClerkControl::list_requests);
+    add("GET", "/sim/alerts", &ClerkControl::list_alerts);
+    add("POST", "/sim/alerts", &ClerkControl::receive_alert);
+    add("DELETE", "/sim/alerts", &ClerkControl::clear_alerts);
 }
 
 http::Response ClerkControl::status(const http::Request& /*request*/) {
@@ -190,8 +167,11 @@ http::Response ClerkControl::reset(const http::Request& request) {
     clerk_->messages.clear();
     clerk_->faults.clear();
     clerk_->alerts.clear();
+    clerk_->api_records.clear();
     clerk_->endpoint.enabled = true;
     clerk_->populate(users, nullptr, with_events_);
+    clerk_->on_reset();
+    clerk_->on_faults();
     return status(request);
 }
 
@@ -207,6 +187,7 @@ http::Response ClerkControl::put_faults(const http::Request& request) {
     trial.clear();
     if (const auto done = trial.merge(*body); !done) return http::Response::error(done.error());
     clerk_->faults = trial;
+    clerk_->on_faults();
     return get_faults(request);
 }
 
@@ -216,6 +197,7 @@ http::Response ClerkControl::patch_faults(const http::Request& request) {
     if (const auto done = clerk_->faults.merge(*body); !done) {
         return http::Response::error(done.error());
     }
+    clerk_->on_faults();
     return get_faults(request);
 }
 
@@ -366,6 +348,17 @@ http::Response ClerkControl::make_people(const http::Request& request) {
         clerk_->populate(count, shape ? &*shape : nullptr, events == nullptr || events->get_bool());
     json::array ids(made.begin(), made.end());
     return answer(json::object{{"created", made.size()}, {"ids", std::move(ids)}});
+}
+
+http::Response ClerkControl::list_requests(const http::Request& /*request*/) {
+    json::array list;
+    for (const auto& one : std::views::reverse(clerk_->api_records)) {
+        list.emplace_back(json::object{{"at", one.at},
+                                       {"method", one.method},
+                                       {"path", one.path},
+                                       {"traceparent", one.traceparent}});
+    }
+    return answer(json::object{{"requests", std::move(list)}});
 }
 
 http::Response ClerkControl::list_alerts(const http::Request& /*request*/) {

@@ -1,6 +1,5 @@
 // The control routes under /sim, for tests and for the person at the terminal: faults, messages,
-// people, the endpoint, received alerts. Without a key, but only for callers on this machine that
-// are not a web page of somewhere else. docs/simulator.md lists them.
+// people, the endpoint, received alerts. docs/simulator.md lists them.
 #pragma once
 
 #include "http/message.hpp"
@@ -20,9 +19,6 @@ public:
     void add_to(http::Router& router);
 
 private:
-    using Answer = http::Response (ClerkControl::*)(const http::Request&);
-    void add(http::Router& router, std::string_view method, std::string pattern, Answer answer);
-
     http::Response status(const http::Request& request);
     http::Response reset(const http::Request& request);
     http::Response get_faults(const http::Request& request);
@@ -38,6 +34,7 @@ private:
     http::Response rotate(const http::Request& request);
     http::Response list_people(const http::Request& request);
     http::Response make_people(const http::Request& request);
+    http::Response list_requests(const http::Request& request);
     http::Response list_alerts(const http::Request& request);
     http::Response receive_alert(const http::Request& request);
     http::Response clear_alerts(const http::Request& request);
@@ -46,9 +43,5 @@ private:
     std::size_t users_;
     bool with_events_;
 };
-
-// Whether a request may use /sim: its Host is this machine's, and so is its Origin if it has one. A
-// page in the developer's browser must not steer the simulator, by name tricks or otherwise.
-[[nodiscard]] bool from_this_machine(const http::Request& request);
 
 }  // namespace rollcall::sim

@@ -7,12 +7,12 @@
 #include "base/clock.hpp"
 #include "sim/clerk_endpoint.hpp"
 #include "sim/clerk_event.hpp"
-#include "sim/clerk_faults.hpp"
 #include "sim/clerk_ids.hpp"
 #include "sim/clerk_messages.hpp"
 #include "sim/clerk_people.hpp"
 #include "sim/clerk_rate_limit.hpp"
 #include "sim/clerk_store.hpp"
+#include "sim/faults.hpp"
 
 #include <boost/json/value.hpp>
 #include <cstdint>
@@ -28,8 +28,17 @@ struct ReceivedAlert {
     boost::json::value body;
 };
 
+// A request to the Backend API.
+struct ApiRecord {
+    std::int64_t at = 0;  // unix milliseconds
+    std::string method;
+    std::string path;
+    std::string traceparent;  // as it came; "" for none
+};
+
 struct ClerkInstance {
     static constexpr std::size_t alerts_max = 1000;
+    static constexpr std::size_t records_max = 1000;
 
     ClerkInstance(std::uint64_t seed, IdMaker::Counters made, std::size_t messages_max,
                   double delivery_speed, ApiRateLimit limit, const Clock& time);
@@ -40,7 +49,7 @@ struct ClerkInstance {
     IdMaker ids;
     std::string id;          // ins_…
     std::string secret_key;  // sk_test_…
-    ClerkFaults faults;
+    Faults faults;
     ClerkStore users;
     MessageLog messages;
     WebhookEndpoint endpoint;
@@ -48,11 +57,16 @@ struct ClerkInstance {
     ApiRateLimiter rate_limiter;
     std::deque<ReceivedAlert> alerts;
     std::uint64_t api_requests = 0;
+    std::deque<ApiRecord> api_records;  // the newest last
     std::uint64_t people_made = 0;
 
     // Called after a message came in or a send was planned, and after any change worth keeping.
     std::function<void()> on_message = [] {};
     std::function<void()> on_change = [] {};
+    // Called after the switches were set by a control route.
+    std::function<void()> on_faults = [] {};
+    // Called after a control route emptied it.
+    std::function<void()> on_reset = [] {};
 
     [[nodiscard]] std::int64_t now() const { return clock.now().time_since_epoch().count(); }
 

@@ -3,10 +3,12 @@
 #include "base/log.hpp"
 #include "base/wakeup.hpp"
 #include "http/router.hpp"
+#include "sim/auth_control.hpp"
 #include "sim/clerk_api.hpp"
 #include "sim/clerk_control.hpp"
 #include "sim/clerk_delivery.hpp"
 #include "sim/clerk_state.hpp"
+#include "sim/gateway_page.hpp"
 
 #include <algorithm>
 #include <ranges>
@@ -52,12 +54,15 @@ Result<void> check(const ClerkSimulatorConfig& config) {
     if (!(config.speed >= 0.001 && config.speed <= 1e6)) {
         return misconfigured("the simulator's speed must be between 0.001 and 1000000");
     }
+    if (config.supabase) {
+        if (auto fine = check(*config.supabase); !fine) return fine;
+    }
     if (config.messages_max == 0) return misconfigured("messages_max must be at least 1");
     WebhookEndpoint endpoint;
     for (const auto& secret : config.webhook_secrets) {
         if (auto fine = endpoint.rotate(secret, SteadyTime{}); !fine) return fine;
     }
-    ClerkFaults faults(0);
+    Faults faults(0);
     for (const auto& fault : config.faults) {
         if (auto fine = faults.merge_text(fault); !fine) return misconfigured(fine.error().message);
     }
@@ -84,11 +89,14 @@ struct ClerkSimulator::State : std::enable_shared_from_this<State> {
     http::Router router;
     std::unique_ptr<http::Server> server;
     std::shared_ptr<ClerkDelivery> delivery;
+    std::unique_ptr<AuthSimulator> supabase;
+    std::unique_ptr<AuthControl> supabase_control;
     Wakeup changed;
     bool dirty = false;
     bool stopping = false;
 
     void make_instance(std::optional<ClerkState> kept);
+    void make_supabase();
     void add_routes();
     Task<http::Response> serve(http::Request& request);
     Task<> keep_state();
@@ -132,6 +140,16 @@ void ClerkSimulator::State::make_instance(std::optional<ClerkState> kept) {
     for (auto& user : kept->users) clerk->users.put(std::move(user));
 }
 
+void ClerkSimulator::State::make_supabase() {
+    if (!config.supabase) return;
+    supabase = std::make_unique<AuthSimulator>(executor, *config.supabase, clerk->faults,
+                                               clerk->ids.seed(), metrics, clock);
+    clerk->on_faults = [this] { supabase->follow_faults(); };
+    clerk->on_reset = [this] { supabase->instance().reset(); };
+    supabase_control = std::make_unique<AuthControl>(*supabase);
+    supabase_control->add_to(router);
+}
+
 // The API answers unknown paths itself, so it takes whatever comes under /v1.
 void ClerkSimulator::State::add_routes() {
     api = std::make_unique<ClerkApi>(*clerk);
@@ -153,7 +171,7 @@ Task<http::Response> ClerkSimulator::State::serve(http::Request& request) {
     while (!stopping && clock.steady() < until) {
         co_await sleep(std::min<Duration>(slice, until - clock.steady()));
     }
-    if (wait.hang) co_return ClerkApi::gateway_page(504);
+    if (wait.hang) co_return gateway_page(504);
     co_return api->answer(request);
 }
 
@@ -193,10 +211,14 @@ Result<void> ClerkSimulator::start() {
         kept = std::move(*loaded);
     }
     state.make_instance(std::move(kept));
+    state.make_supabase();
     state.add_routes();
     state.server = std::make_unique<http::Server>(
         state.executor, server_config(state.config.listen), state.router, state.metrics);
     if (auto bound = state.server->start(); !bound) return bound;
+    if (state.supabase) {
+        if (auto bound = state.supabase->start(); !bound) return bound;
+    }
     state.delivery->start();
     if (!state.config.state_file.empty()) {
         spawn(state.executor, "sim_state",
@@ -223,6 +245,10 @@ ClerkInstance& ClerkSimulator::instance() const {
     return *state_->clerk;
 }
 
+AuthSimulator* ClerkSimulator::supabase() const {
+    return state_->supabase.get();
+}
+
 Result<void> ClerkSimulator::set_webhook_url(const std::string& url) {
     if (auto fine = check_webhook_url(url); !fine) return fine;
     state_->clerk->endpoint.url = url;
@@ -235,6 +261,7 @@ Task<> ClerkSimulator::drain(milliseconds limit) {
     if (state->server == nullptr || state->stopping) co_return;
     state->stopping = true;
     state->changed.wake();
+    if (state->supabase) co_await state->supabase->drain(limit);
     co_await state->server->drain(limit);
     co_await state->delivery->stop(limit);
     state->save();

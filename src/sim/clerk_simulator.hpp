@@ -1,5 +1,6 @@
 // A Clerk to develop against, on this machine only: users through the Backend API's routes and
-// shapes, signed webhooks delivered on Svix's schedule, and switches that make both behave badly.
+// shapes, signed webhooks delivered on Svix's schedule, and switches that make both behave badly;
+// on request a Supabase Auth beside it, steered by the same control routes.
 // Lives in the caller's event loop: alone under `rollcall sim`, beside the service under
 // `rollcall dev`. Not for production: it takes no live key and neither serves nor calls anything
 // but loopback addresses. docs/simulator.md is its manual.
@@ -9,6 +10,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "http/server.hpp"
+#include "sim/auth_simulator.hpp"
 #include "sim/clerk_instance.hpp"
 
 #include <chrono>
@@ -47,6 +49,8 @@ struct ClerkSimulatorConfig {
     std::size_t messages_max = 50'000;
     // A file that keeps the users between runs; empty: they end with the process.
     std::string state_file;
+    // The Supabase Auth beside it; nothing: there is none.
+    std::optional<AuthSimulatorConfig> supabase;
 };
 
 class ClerkSimulator {
@@ -68,6 +72,7 @@ public:
     [[nodiscard]] std::string url() const;             // http://127.0.0.1:PORT, for CLERK_API_URL
     [[nodiscard]] std::string webhook_secret() const;  // the current one
     [[nodiscard]] ClerkInstance& instance() const;     // users, messages, faults
+    [[nodiscard]] AuthSimulator* supabase() const;     // null when there is none
 
     // Points the webhooks at `url`, for a receiver that is bound after the simulator.
     [[nodiscard]] Result<void> set_webhook_url(const std::string& url);

@@ -1,4 +1,4 @@
-#include "sim/clerk_faults.hpp"
+#include "sim/faults.hpp"
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
@@ -37,6 +37,17 @@ constexpr std::array<std::string_view, fault_count> names{
     "api_short_list",
     "api_truncated_body",
     "api_wrong_count",
+    "auth_slow",
+    "auth_hang",
+    "auth_500",
+    "auth_429",
+    "auth_401",
+    "auth_not_json",
+    "auth_drop",
+    "auth_drop_before",
+    "auth_read_only",
+    "auth_opaque",
+    "auth_skip_page",
 };
 
 std::optional<double> number(const json::value& value) {
@@ -60,13 +71,23 @@ Result<void> set_seconds(std::chrono::milliseconds& target, std::string_view nam
     return {};
 }
 
+Result<void> set_whole_seconds(std::int64_t& target, std::string_view name,
+                               const json::value& value) {
+    const auto seconds = number(value);
+    if (!seconds || *seconds < 0 || *seconds > 86'400 || *seconds != std::floor(*seconds)) {
+        return refuse(name, "must be whole seconds from 0 to 86400");
+    }
+    target = std::llround(*seconds);
+    return {};
+}
+
 double seconds_of(std::chrono::milliseconds duration) {
     return static_cast<double>(duration.count()) / 1000;
 }
 
 }  // namespace
 
-bool ClerkFaults::strikes(Fault fault) {
+bool Faults::strikes(Fault fault) {
     const auto at = static_cast<std::size_t>(fault);
     auto& one = settings_.switches[at];
     bool happens = one.always;
@@ -80,8 +101,7 @@ bool ClerkFaults::strikes(Fault fault) {
     return happens;
 }
 
-Result<void> ClerkFaults::set_switch(Switch& target, std::string_view name,
-                                     const json::value& value) {
+Result<void> Faults::set_switch(Switch& target, std::string_view name, const json::value& value) {
     if (value.is_bool()) {
         target = {.always = value.get_bool()};
         return {};
@@ -99,7 +119,7 @@ Result<void> ClerkFaults::set_switch(Switch& target, std::string_view name,
     return {};
 }
 
-Result<void> ClerkFaults::set(Settings& settings, std::string_view name, const json::value& value) {
+Result<void> Faults::set(Settings& settings, std::string_view name, const json::value& value) {
     const auto found = std::ranges::find(names, name);
     if (found != names.end()) {
         return set_switch(settings.switches[static_cast<std::size_t>(found - names.begin())], name,
@@ -110,11 +130,15 @@ Result<void> ClerkFaults::set(Settings& settings, std::string_view name, const j
     if (name == "hang_seconds") return set_seconds(settings.hang, name, value);
     if (name == "reorder_seconds") return set_seconds(settings.reorder, name, value);
     if (name == "retry_after_seconds") {
-        const auto seconds = number(value);
-        if (!seconds || *seconds < 0 || *seconds > 86'400 || *seconds != std::floor(*seconds)) {
-            return refuse(name, "must be whole seconds from 0 to 86400");
-        }
-        settings.retry_after_seconds = std::llround(*seconds);
+        return set_whole_seconds(settings.retry_after_seconds, name, value);
+    }
+    if (name == "auth_retry_after_seconds") {
+        return set_whole_seconds(settings.auth_retry_after_seconds, name, value);
+    }
+    if (name == "auth_down") {
+        // A state of the listener, not of an occasion: it has no count and no chance.
+        if (!value.is_bool()) return refuse(name, "must be true or false");
+        settings.auth_down = value.get_bool();
         return {};
     }
     if (name == "deleted_cursor") {
@@ -128,7 +152,7 @@ Result<void> ClerkFaults::set(Settings& settings, std::string_view name, const j
     return refuse(name, "is not known; GET /sim/faults and docs/simulator.md list the names");
 }
 
-Result<void> ClerkFaults::merge(const json::object& changes) {
+Result<void> Faults::merge(const json::object& changes) {
     Settings settings = settings_;
     for (const auto& [name, value] : changes) {
         if (auto done = set(settings, name, value); !done) return done;
@@ -137,7 +161,7 @@ Result<void> ClerkFaults::merge(const json::object& changes) {
     return {};
 }
 
-Result<void> ClerkFaults::merge_text(std::string_view assignment) {
+Result<void> Faults::merge_text(std::string_view assignment) {
     const auto equals = assignment.find('=');
     if (equals == std::string_view::npos) {
         return fail(ErrorCode::invalid_input,
@@ -153,12 +177,12 @@ Result<void> ClerkFaults::merge_text(std::string_view assignment) {
     return merge({{name, value}});
 }
 
-void ClerkFaults::clear() {
+void Faults::clear() {
     settings_ = {};
     struck_ = {};
 }
 
-json::object ClerkFaults::to_json() const {
+json::object Faults::to_json() const {
     json::object object;
     for (std::size_t at = 0; at < count; ++at) {
         const auto& one = settings_.switches[at];
@@ -173,11 +197,13 @@ json::object ClerkFaults::to_json() const {
     object["hang_seconds"] = seconds_of(settings_.hang);
     object["reorder_seconds"] = seconds_of(settings_.reorder);
     object["retry_after_seconds"] = settings_.retry_after_seconds;
+    object["auth_retry_after_seconds"] = settings_.auth_retry_after_seconds;
+    object["auth_down"] = settings_.auth_down;
     object["deleted_cursor"] = settings_.refuse_deleted_cursor ? "refuse" : "continue";
     return object;
 }
 
-json::object ClerkFaults::struck() const {
+json::object Faults::struck() const {
     json::object object;
     for (std::size_t at = 0; at < count; ++at) {
         if (struck_[at] > 0) object[names[at]] = struck_[at];
@@ -185,7 +211,7 @@ json::object ClerkFaults::struck() const {
     return object;
 }
 
-std::chrono::milliseconds ClerkFaults::up_to_delay() {
+std::chrono::milliseconds Faults::up_to_delay() {
     return std::chrono::milliseconds(random_.between(0, settings_.delay.count()));
 }
 

@@ -1,4 +1,5 @@
-// The switches that make the simulated Clerk behave badly, settable while it runs. A switch is off,
+// The switches that make the simulated Clerk and Supabase Auth behave badly, settable while they
+// run. A switch is off,
 // on for every occasion, on for the next N occasions, or on with a probability; chance comes from
 // the seed. Pure. docs/simulator.md describes each switch.
 #pragma once
@@ -42,12 +43,30 @@ enum class Fault : std::uint8_t {
     api_short_list,      // GET /users leaves out the second half of the page
     api_truncated_body,  // the JSON stops half way
     api_wrong_count,     // GET /users/count tells another number
+    // Of one answer of the simulated Supabase Auth.
+    auth_slow,         // acted on and answered after `slow_seconds`
+    auth_hang,         // not acted on and not answered for `hang_seconds`
+    auth_500,          // unexpected_failure
+    auth_429,          // over_request_rate_limit; no Retry-After unless told to
+    auth_401,          // as if the gateway did not know the key
+    auth_not_json,     // a gateway's page of HTML, with 200 or 502
+    auth_drop,         // acted on, then the connection is closed
+    auth_drop_before,  // the connection is closed at once
+    auth_read_only,    // as Auth before a database that takes no write: reads work, no write does
+    auth_opaque,       // a unique violation is the opaque 500 for everybody
+    auth_skip_page,    // a page of the list leaves out its last user
     count,
 };
 
-class ClerkFaults {
+// A wait that a fault asks for before an answer.
+struct FaultyWait {
+    std::chrono::milliseconds duration{0};
+    bool hang = false;  // then there is no answer but a proxy's 504
+};
+
+class Faults {
 public:
-    explicit ClerkFaults(std::uint64_t seed) : random_(seed) {}
+    explicit Faults(std::uint64_t seed) : random_(seed) {}
 
     // Whether `fault` happens this time; uses up one of its occasions.
     [[nodiscard]] bool strikes(Fault fault);
@@ -72,6 +91,12 @@ public:
     [[nodiscard]] std::int64_t retry_after_seconds() const { return settings_.retry_after_seconds; }
     // What a starting_after on a deleted user does, which Clerk does not document.
     [[nodiscard]] bool refuses_deleted_cursor() const { return settings_.refuse_deleted_cursor; }
+    // Whether the simulated Supabase Auth accepts no connection at all.
+    [[nodiscard]] bool auth_down() const { return settings_.auth_down; }
+    // The Retry-After of auth_429; 0: it has none, as the real one.
+    [[nodiscard]] std::int64_t auth_retry_after_seconds() const {
+        return settings_.auth_retry_after_seconds;
+    }
     [[nodiscard]] Random& random() { return random_; }
 
 private:
@@ -90,6 +115,8 @@ private:
         std::chrono::milliseconds reorder{2'000};
         std::int64_t retry_after_seconds = 1;
         bool refuse_deleted_cursor = false;
+        bool auth_down = false;
+        std::int64_t auth_retry_after_seconds = 0;
     };
 
     [[nodiscard]] static Result<void> set(Settings& settings, std::string_view name,

@@ -1,43 +1,43 @@
-#include "sim/clerk_faults.hpp"
+#include "sim/faults.hpp"
 
 #include <gtest/gtest.h>
 
 namespace rollcall::sim {
 namespace {
 
-int struck(ClerkFaults& faults, Fault fault, int tries) {
+int struck(Faults& faults, Fault fault, int tries) {
     int times = 0;
     for (int i = 0; i < tries; ++i) times += faults.strikes(fault) ? 1 : 0;
     return times;
 }
 
-TEST(ClerkFaults, AreAllOffAtFirst) {
-    ClerkFaults faults(1);
+TEST(Faults, AreAllOffAtFirst) {
+    Faults faults(1);
     for (int i = 0; i < static_cast<int>(Fault::count); ++i) {
         EXPECT_FALSE(faults.strikes(static_cast<Fault>(i)));
     }
     EXPECT_TRUE(faults.struck().empty());
 }
 
-TEST(ClerkFaults, CountDownAndThenStop) {
-    ClerkFaults faults(1);
+TEST(Faults, CountDownAndThenStop) {
+    Faults faults(1);
     ASSERT_TRUE(faults.merge({{"api_429", 3}}));
     EXPECT_EQ(struck(faults, Fault::api_429, 10), 3);
     EXPECT_EQ(faults.struck(), (json::object{{"api_429", 3}}));
     EXPECT_EQ(faults.to_json().at("api_429"), json::value(false));
 }
 
-TEST(ClerkFaults, StrikeAlwaysWhenTrue) {
-    ClerkFaults faults(1);
+TEST(Faults, StrikeAlwaysWhenTrue) {
+    Faults faults(1);
     ASSERT_TRUE(faults.merge({{"drop", true}}));
     EXPECT_EQ(struck(faults, Fault::drop, 10), 10);
     ASSERT_TRUE(faults.merge({{"drop", false}}));
     EXPECT_EQ(struck(faults, Fault::drop, 10), 0);
 }
 
-TEST(ClerkFaults, StrikeWithAProbabilityThatTheSeedRepeats) {
-    ClerkFaults one(9);
-    ClerkFaults other(9);
+TEST(Faults, StrikeWithAProbabilityThatTheSeedRepeats) {
+    Faults one(9);
+    Faults other(9);
     ASSERT_TRUE(one.merge({{"duplicate", 0.2}}));
     ASSERT_TRUE(other.merge({{"duplicate", 0.2}}));
     int times = 0;
@@ -49,14 +49,15 @@ TEST(ClerkFaults, StrikeWithAProbabilityThatTheSeedRepeats) {
     EXPECT_NEAR(times, 2000, 200);
 }
 
-TEST(ClerkFaults, RefuseWhatTheyDoNotUnderstandAndChangeNothing) {
-    ClerkFaults faults(1);
+TEST(Faults, RefuseWhatTheyDoNotUnderstandAndChangeNothing) {
+    Faults faults(1);
     const auto before = faults.to_json();
     for (const json::object& bad :
          {json::object{{"drop", true}, {"dorp", true}}, json::object{{"drop", 1.5}},
           json::object{{"drop", -1}}, json::object{{"drop", "often"}},
           json::object{{"drop", nullptr}}, json::object{{"slow_seconds", -1}},
-          json::object{{"retry_after_seconds", 0.5}},
+          json::object{{"retry_after_seconds", 0.5}}, json::object{{"auth_down", 3}},
+          json::object{{"auth_retry_after_seconds", 0.5}},
           json::object{{"deleted_cursor", "explode"}}}) {
         const auto done = faults.merge(bad);
         ASSERT_FALSE(done.has_value());
@@ -65,8 +66,8 @@ TEST(ClerkFaults, RefuseWhatTheyDoNotUnderstandAndChangeNothing) {
     }
 }
 
-TEST(ClerkFaults, TakeAssignmentsFromTheCommandLine) {
-    ClerkFaults faults(1);
+TEST(Faults, TakeAssignmentsFromTheCommandLine) {
+    Faults faults(1);
     EXPECT_TRUE(faults.merge_text("duplicate=0.5"));
     EXPECT_TRUE(faults.merge_text("api_429=2"));
     EXPECT_TRUE(faults.merge_text("drop=always"));
@@ -83,14 +84,15 @@ TEST(ClerkFaults, TakeAssignmentsFromTheCommandLine) {
     EXPECT_FALSE(faults.merge_text("duplicate=often"));
 }
 
-TEST(ClerkFaults, TakeBackWhatTheyTold) {
-    ClerkFaults faults(1);
-    ASSERT_TRUE(faults.merge({{"drop", 0.25}, {"delay_seconds", 3}, {"api_5xx", 4}}));
-    ClerkFaults copy(1);
+TEST(Faults, TakeBackWhatTheyTold) {
+    Faults faults(1);
+    ASSERT_TRUE(
+        faults.merge({{"drop", 0.25}, {"delay_seconds", 3}, {"api_5xx", 4}, {"auth_down", true}}));
+    Faults copy(1);
     ASSERT_TRUE(copy.merge(faults.to_json()));
     EXPECT_EQ(copy.to_json(), faults.to_json());
     faults.clear();
-    EXPECT_EQ(faults.to_json(), ClerkFaults(1).to_json());
+    EXPECT_EQ(faults.to_json(), Faults(1).to_json());
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "sim/clerk_control.hpp"
+#include "sim/control_route.hpp"
 
 #include <gtest/gtest.h>
 
