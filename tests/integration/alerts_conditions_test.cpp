@@ -11,7 +11,7 @@ class AlertConditionsTest : public AlertsTest {};
 
 TEST_F(AlertConditionsTest, NothingFiresOnAnEmptyDatabase) {
     EXPECT_EQ(firing(), "");
-    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.alerts"), "9");
+    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.alerts"), "15");
 }
 
 TEST_F(AlertConditionsTest, SyncFailingAfterSoManyInARow) {
@@ -65,6 +65,32 @@ TEST_F(AlertConditionsTest, DeletesHeldUntilAPersonDecides) {
     EXPECT_EQ(sql("SELECT labels->>'run' FROM rollcall.alerts WHERE alert = 'DeletesHeld'"),
               sql("SELECT max(id) FROM rollcall.sync_runs"));
     sql("UPDATE rollcall.held_deletes SET decided_at = now(), decision = 'discarded'");
+    firing();
+    later(10);
+    EXPECT_EQ(firing(), "");
+}
+
+TEST_F(AlertConditionsTest, DeletesHeldByWebhookUntilTheyAreDecidedAndNoDeadLetters) {
+    sql("INSERT INTO public.job_queue (original_event, job_type, status, subject, error, "
+        "processed_at) SELECT '{}', 'USER_DELETED', 'FAILED', 'user_' || n, 'held: too many', "
+        "now() FROM generate_series(1, 3) AS n");
+    sql("INSERT INTO rollcall.ledger (clerk_id, user_id, deleted_at) "
+        "VALUES ('user_3', gen_random_uuid(), now())");  // gone in another way
+    EXPECT_EQ(firing(), "DeletesHeld");
+    EXPECT_THAT(summary("DeletesHeld"), HasSubstr("by webhook that wait for a person: 2"));
+    EXPECT_EQ(labels("DeletesHeld"), R"({"by": "webhook"})");
+    sql("SELECT rollcall.cancel_jobs(array_agg(job)) FROM rollcall.held_deletions()");
+    firing();
+    later(10);
+    EXPECT_EQ(firing(), "");
+}
+
+TEST_F(AlertConditionsTest, RemovalsOfTheMirrorHeldUntilTheyAreApproved) {
+    sql("UPDATE rollcall.mirror_state SET held = 12, compared_at = now(), "
+        "wanted_until = now() + interval '1 hour'");
+    EXPECT_EQ(firing(), "DeletesHeld");
+    EXPECT_THAT(summary("DeletesHeld"), HasSubstr("whose removal waits for a person: 12"));
+    sql("UPDATE rollcall.mirror_state SET removals_allowed = 12");
     firing();
     later(10);
     EXPECT_EQ(firing(), "");
@@ -154,6 +180,57 @@ TEST_F(AlertConditionsTest, QueueStuckNamesTheQueue) {
               R"({"queue": "effects"})");
 }
 
+TEST_F(AlertConditionsTest, WhatWaitsForTheMirrorIsAnAlertOfItsOwn) {
+    job("MIRROR_USER", "FAILED", 1);
+    job("MIRROR_USER", "PENDING", 14);
+    job("MIRROR_USER", "PENDING", 2);
+    thresholds.dead_letters = 0;
+    EXPECT_EQ(firing(), "");  // not QueueStuck
+    job("MIRROR_USER", "PENDING", 16);
+    EXPECT_EQ(firing(), "MirrorBehind");
+    EXPECT_THAT(summary("MirrorBehind"),
+                HasSubstr("behind by 16 minutes: 3 users wait, 1 were given up"));
+    EXPECT_EQ(labels("MirrorBehind"), R"({"on": "true", "dead": "1", "pending": "3"})");
+}
+
+// It is never due for long, nor, while somebody is at it, waiting.
+TEST_F(AlertConditionsTest, AJobOfTheMirrorsThatIsPutOffForEverIsBehind) {
+    for (const char* state : {"PENDING", "PROCESSING"}) {
+        sql("DELETE FROM public.job_queue");
+        later(10);
+        firing();
+        later(10);
+        EXPECT_EQ(firing(), "");
+        job("MIRROR_USER", state, 16);
+        sql("UPDATE public.job_queue SET run_at = now() + interval '1 minute', updated_at = now()");
+        EXPECT_EQ(firing(), "MirrorBehind") << state;
+        // What a rule of Prometheus goes by says the same.
+        EXPECT_EQ(sql("SELECT oldest_seconds BETWEEN 960 AND 1000 FROM rollcall.queue_depths() "
+                      "WHERE queue = 'mirror'"),
+                  "t")
+            << state;
+    }
+}
+
+TEST_F(AlertConditionsTest, AMirrorsDeadLetterThatAPersonRetriesIsNotBehindAtOnce) {
+    thresholds.dead_letters = 0;
+    job("MIRROR_USER", "FAILED", 600);
+    EXPECT_EQ(sql("SELECT rollcall.retry_failed()"), "1");
+    EXPECT_EQ(firing(), "");
+    EXPECT_EQ(sql("SELECT oldest_seconds < 60 FROM rollcall.queue_depths() WHERE queue = 'mirror'"),
+              "t");
+}
+
+// Its jobs wait for ever then, and a deleted user's copy can still sign in.
+TEST_F(AlertConditionsTest, AMirrorWhoseSettingsGotLostIsBehind) {
+    thresholds.mirrors = false;
+    EXPECT_EQ(firing(), "");
+    job("MIRROR_USER", "PENDING", 16);
+    EXPECT_EQ(firing(), "MirrorBehind");
+    EXPECT_THAT(summary("MirrorBehind"), HasSubstr("1 users wait, 0 were given up. Its settings"));
+    EXPECT_EQ(labels("MirrorBehind"), R"({"on": "false", "dead": "0", "pending": "1"})");
+}
+
 TEST_F(AlertConditionsTest, DriftOnTwoCompletePassesRunning) {
     pass("full", "completed", 29, "found_stale = 3");
     pass("incremental", "completed", 2);
@@ -193,6 +270,28 @@ TEST_F(AlertConditionsTest, AnInstanceTellsOfItsCircuitsThoughAnotherEvaluates) 
     EXPECT_EQ(sql("SELECT count(*) FROM rollcall.open_circuits"), "0");
 }
 
+TEST_F(AlertConditionsTest, SpoolingWhereNothingComesOutOfASpool) {
+    spool("a:/spool", 0, 60, 60, 0);
+    spool("b:/spool", 3, 60, 0, 0);  // a long backlog that is being drained
+    spool("c:/spool", 3, 0, 60, 0);  // has just begun
+    EXPECT_EQ(firing(), "");
+    spool("d:/spool", 4, 60, 60, 0);
+    EXPECT_EQ(firing(), "Spooling");
+    EXPECT_THAT(summary("Spooling"), testing::HasSubstr("in spools: 4"));
+    EXPECT_THAT(summary("Spooling"), testing::HasSubstr("d:/spool"));
+}
+
+TEST_F(AlertConditionsTest, SpoolingOfWhatCameBeforeWebhooksWereNotTakenAnyMore) {
+    thresholds.takes_webhooks = false;
+    spool("a:/spool", 4, 60, 60, 0);
+    EXPECT_EQ(firing(), "Spooling");
+}
+
+TEST_F(AlertConditionsTest, SpoolingWhereAFileOfASpoolIsDamaged) {
+    spool("a:/spool", 0, 0, 0, 1);
+    EXPECT_EQ(firing(), "Spooling");
+}
+
 TEST_F(AlertConditionsTest, EachCanBeSwitchedOff) {
     pass("full", "completed", 300, "found_stale = 1");
     pass("full", "completed", 200, "found_stale = 1, updated = 1");
@@ -203,8 +302,9 @@ TEST_F(AlertConditionsTest, EachCanBeSwitchedOff) {
     job("USER_CREATED", "FAILED", 1);
     job("USER_CREATED", "PENDING", 10);
     sql("INSERT INTO rollcall.open_circuits VALUES ('a', 'clerk', now() - interval '1 hour')");
+    spool("a:/spool", 3, 60, 60, 0);
     EXPECT_EQ(firing(),
-              "CircuitOpen DeadLetters DeletesHeld Drift QueueStuck SignatureFailures "
+              "CircuitOpen DeadLetters DeletesHeld Drift QueueStuck SignatureFailures Spooling "
               "SyncFailing SyncStale WebhookSilence");
     thresholds = {.sync_failures = 0,
                   .sync_stale = 0ms,
@@ -214,7 +314,8 @@ TEST_F(AlertConditionsTest, EachCanBeSwitchedOff) {
                   .dead_letters = 0,
                   .queue_stuck = 0ms,
                   .drift_passes = 0,
-                  .circuit_open = 0ms};
+                  .circuit_open = 0ms,
+                  .spooling = 0ms};
     firing();
     later(6);
     EXPECT_EQ(firing(), "");

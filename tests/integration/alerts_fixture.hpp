@@ -17,7 +17,8 @@ protected:
     AlertsTest()
         : MigratedTest(
               "public.job_queue, rollcall.leases, rollcall.alerts, rollcall.open_circuits, "
-              "rollcall.deliveries, rollcall.sync_runs, rollcall.ledger, rollcall.absences") {}
+              "rollcall.deliveries, rollcall.sync_runs, rollcall.ledger, rollcall.absences, "
+              "rollcall.failing_networks, rollcall.spools") {}
 
     // A pass that began `minutes_ago` and took a second; `set` is "column = value, …".
     void pass(const std::string& mode, const std::string& status, int minutes_ago,
@@ -44,9 +45,20 @@ protected:
     void job(const std::string& kind, const std::string& status, int minutes_ago) const {
         sql(
             fmt::format("INSERT INTO public.job_queue (job_type, status, created_at, updated_at, "
-                        "run_at) SELECT '{}', '{}', at, at, at FROM (SELECT now() - interval "
+                        "run_at, original_event) SELECT '{}', '{}', at, at, at, '{{}}' FROM "
+                        "(SELECT now() - interval "
                         "'{} minutes' AS at) AS t",
                         kind, status, minutes_ago));
+    }
+    // A spool that holds `events`, the oldest from so many minutes ago; the last came out of it
+    // then.
+    void spool(const std::string& place, int events, int oldest_ago, int drained_ago,
+               int damaged) const {
+        sql(
+            fmt::format("INSERT INTO rollcall.spools (place, instance, events, bytes, oldest_at, "
+                        "moved_at, damaged, damaged_since) SELECT '{}', 'i', {}, 100, now() - "
+                        "interval '{} minutes', now() - interval '{} minutes', {}, now()",
+                        place, events, oldest_ago, drained_ago, damaged));
     }
     // As if `minutes` had passed for what is known of alerts.
     void later(int minutes) const {
@@ -77,6 +89,9 @@ protected:
     }
     std::string summary(const std::string& alert) const {
         return sql(fmt::format("SELECT summary FROM rollcall.alerts WHERE alert = '{}'", alert));
+    }
+    std::string labels(const std::string& alert) const {
+        return sql(fmt::format("SELECT labels FROM rollcall.alerts WHERE alert = '{}'", alert));
     }
     // The message of `alert` that waits: firing, resolved or "".
     std::string notice(const std::string& alert) const {

@@ -54,7 +54,7 @@ std::vector<std::string> whats(const UsersTablePlan& plan) {
 // Of the schema what access concerns.
 void apply_steps(asio::io_context& io, pg::Pool& pool) {
     test::run(io, pool.execute_script("CREATE SCHEMA rollcall"));
-    for (const char* step : {"0001_job_queue", "0002_ledger", "0003_access"}) {
+    for (const char* step : {"0001_job_queue", "0002_ledger", "0003_access", "0009_mirror"}) {
         std::ifstream file(fmt::format("{}/migrations/{}.sql", ROLLCALL_SOURCE_DIR, step));
         const std::string text((std::istreambuf_iterator<char>(file)), {});
         test::run(io, pool.execute_script(text));

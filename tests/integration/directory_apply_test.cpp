@@ -184,6 +184,7 @@ TEST_F(DirectoryApply, AnOvertakenReadLoses) {
     EXPECT_EQ(row(), "Read|-|user|deleted");
 }
 
+// fault 6
 TEST_F(DirectoryApply, ATieKeepsWhatIsThereAndAsksOnce) {
     tell({.version = 1000, .name = "First"});
     EXPECT_EQ(tell({.version = 1000, .name = "Second"}), Outcome::tie);

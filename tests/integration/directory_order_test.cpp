@@ -49,6 +49,7 @@ protected:
     }
 };
 
+// fault 3
 TEST_F(DirectoryOrder, EveryPermutationOneByOne) {
     std::vector<int> order{0, 1, 2, 3, 4};
     int users = 0;

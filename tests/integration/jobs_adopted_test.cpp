@@ -4,6 +4,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <string>
 
 namespace rollcall::jobs {
 namespace {
@@ -40,17 +41,11 @@ struct AdoptedTable : testing::Test {
         ASSERT_FALSE(text.empty());
         db.sql(text);
     }
-    void migrate_all() const {
-        for (const auto* step : {"0001_job_queue", "0002_ledger", "0005_jobs_functions"}) {
-            migrate(step);
-        }
-    }
 };
 
 TEST_F(AdoptedTable, IsKeptAndWorkedOff) {
-    db.sql("CREATE SCHEMA rollcall");
     db.sql(as_documented);
-    migrate_all();
+    test::migrate(db.url());
     EXPECT_EQ(db.sql("SELECT count(*) FROM job_queue"), "4");
     EXPECT_EQ(db.sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE "
                      "tablename = 'job_queue' AND indexname ~ 'status|priority'"),
@@ -82,7 +77,7 @@ TEST_F(AdoptedTable, IsKeptAndWorkedOff) {
     ASSERT_TRUE(rest);
     ASSERT_EQ(rest->jobs.size(), 1U);
     EXPECT_EQ(rest->jobs[0].kind, "REFRESH_USER");  // without a time it stands last
-    EXPECT_EQ(test::run(io, admin.retry_failed(std::nullopt)), 1);
+    EXPECT_EQ(test::run(io, admin.change(Verb::retry, {}, false))->changed.size(), 1U);
     const auto id = db.sql("SELECT id FROM job_queue WHERE payload->>'clerk_id' = 'user_2'");
     const auto job = test::run(io, admin.show(id));
     ASSERT_TRUE(job);

@@ -91,6 +91,26 @@ TEST_F(LeaseTest, ReleaseLetsAnotherInAtOnceAndOnlyTheHolderReleases) {
     EXPECT_TRUE(run(b.hold()));
 }
 
+Task<> works(Lease& lease, bool breaks, bool& held) {
+    held = lease.held();
+    if (breaks) throw std::runtime_error("broken");
+    co_return;
+}
+
+TEST_F(LeaseTest, WorkUnderItLetsGoWhateverBecomesOfIt) {
+    Lease a = lease("a");
+    Lease b = lease("b");
+    bool held = false;
+    EXPECT_TRUE(run(a.during(works(a, /*breaks=*/false, held))));
+    EXPECT_TRUE(held);
+    EXPECT_TRUE(run(b.during(works(b, /*breaks=*/false, held))));
+    EXPECT_THROW(run(a.during(works(a, /*breaks=*/true, held))), std::runtime_error);
+    EXPECT_TRUE(run(b.hold())) << "at once";
+    held = false;
+    EXPECT_FALSE(run(a.during(works(a, /*breaks=*/false, held))));
+    EXPECT_FALSE(held) << "never begun";
+}
+
 TEST_F(LeaseTest, ManyAtOnceMakeOneHolder) {
     std::vector<std::unique_ptr<Lease>> all;
     for (int i = 0; i < 8; ++i) {
@@ -266,6 +286,20 @@ TEST_F(ChoresTest, SweepBlanksWhatADeletedUserLeft) {
     EXPECT_EQ(status(waits), "PENDING");
     EXPECT_EQ(column(waits, "payload->>'clerk_id'"), "user_gone");
     EXPECT_EQ(sql(fmt::format("SELECT rollcall.retry_job('{}')", dead)), "f");
+}
+
+TEST_F(ChoresTest, SweepLeavesADeletionThatWaitsForAPerson) {
+    deleted("user_gone", "now() - interval '400 days'");
+    const auto waits = ended("FAILED", "400 days", "user_1", "USER_DELETED");
+    const auto gone = ended("FAILED", "400 days", "user_gone", "USER_DELETED");
+    const auto failed = ended("FAILED", "400 days", "user_2", "USER_DELETED");
+    sql(fmt::format("UPDATE job_queue SET error = 'held: too many' WHERE id IN ('{}', '{}')", waits,
+                    gone));
+    EXPECT_EQ(run(chores.sweep()).pruned, 2);
+    EXPECT_TRUE(whole(waits));
+    EXPECT_FALSE(there(gone));
+    EXPECT_FALSE(there(failed));
+    EXPECT_EQ(sql(fmt::format("SELECT rollcall.retry_job('{}')", waits)), "t");
 }
 
 TEST_F(ChoresTest, SweepSkipsRowsThatAreHeld) {

@@ -1,5 +1,7 @@
 #include "jobs_fixture.hpp"
 
+#include "crypto/trace_of.hpp"
+
 #include <set>
 
 namespace rollcall::jobs {
@@ -36,6 +38,34 @@ TEST_F(Enqueue, WhatIsAcknowledgedHasReachedTheDisk) {
     ASSERT_TRUE(run(door.enqueue(std::vector{event("msg_1")})));
     EXPECT_EQ(own.sql("SELECT string_agg(DISTINCT setting, ' ') FROM commits"), "on");
     run(durable.stop());
+}
+
+TEST_F(Enqueue, KeepsTheTraceThatADeliveryBrought) {
+    const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    auto traced = event("msg_1");
+    traced.trace = trace;
+    const auto stored = enqueue({traced, event("msg_2")});
+    EXPECT_EQ(column(stored[0].id, "trace"), trace);
+    EXPECT_EQ(column(stored[1].id, "trace IS NULL"), "true");
+
+    // Set going again by a resend, the job is of that one's trace; so are users to be read again.
+    sql("UPDATE job_queue SET status = 'FAILED'");
+    auto again = event("msg_2");
+    again.trace = trace;
+    again.failed = true;
+    again.refresh = "user_1";
+    EXPECT_TRUE(enqueue({again})[0].duplicate);
+    EXPECT_EQ(column(stored[1].id, "trace"), trace);
+    EXPECT_EQ(sql("SELECT trace FROM job_queue WHERE job_type = 'REFRESH_USER'"), trace);
+}
+
+TEST_F(Enqueue, AUserToBeReadAgainIsOfTheTraceOfTheEvent) {
+    auto odd = event("msg_1");
+    odd.failed = true;
+    odd.refresh = "user_1";
+    enqueue({odd});
+    EXPECT_EQ(sql("SELECT trace FROM job_queue WHERE job_type = 'REFRESH_USER'"),
+              crypto::trace_of("msg_1").to_header());
 }
 
 TEST_F(Enqueue, AKnownEventIsTheFirstJob) {

@@ -41,7 +41,7 @@ TEST_F(ForeignJobs, AreLeftAloneByWorkersAndChores) {
     const auto swept = run(chores.sweep());
     EXPECT_EQ(swept.pruned + swept.blanked, 0);
     EXPECT_EQ(run(queue.release("w1")), 0);
-    EXPECT_EQ(run(admin.retry_failed(std::nullopt)), 0);
+    EXPECT_TRUE(run(admin.change(Verb::retry, {}, false))->matched.empty());
     EXPECT_EQ(content(), before);
 }
 
@@ -60,7 +60,7 @@ TEST_F(ForeignJobs, AreSeenAndMovedByWhoeverNamesThem) {
     EXPECT_EQ(page->jobs[0].kind, "SEND_EMAIL");
     EXPECT_EQ(run(admin.stats()).size(), 5U);
     EXPECT_TRUE(run(admin.cancel(page->jobs[0].id)));
-    EXPECT_EQ(run(admin.retry_failed("SEND_EMAIL")), 1);
+    EXPECT_EQ(run(admin.change(Verb::retry, {.kind = "SEND_EMAIL"}, false))->changed.size(), 1U);
 }
 
 TEST_F(ForeignJobs, AreClaimedByTheirApplicationThroughAnIndex) {
@@ -77,8 +77,8 @@ TEST_F(JobsTest, OneListOfTypesIsEverywhereTheSame) {
     EXPECT_EQ(sql("SELECT array_to_string(rollcall.own_types(), ',')"), names);
     std::string leased;
     for (const auto kind : own_kinds) {
-        if (queue_of(kind) == queue_effects)
-            leased += (leased.empty() ? "" : ",") + std::string(kind);
+        if (queue_of(kind) != queue_effects) continue;
+        leased += (leased.empty() ? "" : ",") + std::string(kind);
     }
     EXPECT_EQ(sql("SELECT array_to_string(rollcall.leased_types(), ',')"), leased);
     // The indexes of what waits: every type is in one of them, and those claims find theirs.
@@ -90,18 +90,34 @@ TEST_F(JobsTest, OneListOfTypesIsEverywhereTheSame) {
             "'::regclass), '''([A-Z_]+)''::text', 'g') "
             "WITH ORDINALITY AS m (t, n) WHERE t[1] <> 'PENDING'");
     };
-    EXPECT_EQ(types_of("priority_created") + "," + types_of("leased"), names);
-    EXPECT_EQ(types_of("scheduled") + "," + types_of("leased"), names);
-    EXPECT_EQ(types_of("foreign"), names);
+    const auto leased_and_mirror = types_of("effects") + "," + types_of("mirror");
+    EXPECT_EQ(types_of("priority_created") + "," + leased_and_mirror, names);
+    EXPECT_EQ(types_of("scheduled") + "," + leased_and_mirror, names);
+    // An application's have one that those are in too whose types came later.
+    EXPECT_EQ(types_of("foreign") + ",SELF_TEST," + types_of("mirror"), names);
 }
 
-TEST_F(JobsTest, ALeasedClaimReadsItsIndex) {
-    const auto plan = sql("PREPARE leased_claim AS " + std::string(sql::claim.text) +
-                          "; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
-                          "EXPLAIN (FORMAT JSON) EXECUTE leased_claim('w', 10, 1000, '{1}', "
-                          "'{NULL}', '{00000000-0000-0000-0000-000000000000}', "
-                          "'{REFRESH_USER}')");
-    EXPECT_THAT(plan, HasSubstr("idx_job_queue_leased"));
+TEST_F(JobsTest, AClaimReadsTheIndexOfItsLane) {
+    const auto plan_of = [](const pg::Statement& claim, const std::string& kind) {
+        return "PREPARE leased_claim AS " + std::string(claim.text) +
+               "; SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; "
+               "EXPLAIN (FORMAT JSON) EXECUTE leased_claim('w', 10, 1000, '{1}', "
+               "'{NULL}', '{00000000-0000-0000-0000-000000000000}', '{" +
+               kind + "}')";
+    };
+    const auto leased = sql(plan_of(sql::claim, "REFRESH_USER"));
+    EXPECT_THAT(leased, HasSubstr("idx_job_queue_effects"));
+    EXPECT_THAT(leased, testing::Not(HasSubstr("Seq Scan")));
+    const auto mirror = sql(plan_of(sql::claim_mirror, "MIRROR_USER"));
+    EXPECT_THAT(mirror, HasSubstr("idx_job_queue_mirror"));
+    EXPECT_THAT(mirror, testing::Not(HasSubstr("Seq Scan")));
+}
+
+TEST_F(JobsTest, WhatTheMirrorCountsReadsNoFinishedJob) {
+    const auto plan = sql("SET enable_seqscan = off; EXPLAIN (FORMAT JSON) " +
+                          sql("SELECT prosrc FROM pg_proc WHERE proname = 'mirror_counts'"));
+    EXPECT_THAT(plan, HasSubstr("idx_job_queue_mirror"));
+    EXPECT_THAT(plan, HasSubstr("idx_job_queue_status"));
     EXPECT_THAT(plan, testing::Not(HasSubstr("Seq Scan")));
 }
 

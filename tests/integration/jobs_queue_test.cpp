@@ -42,6 +42,7 @@ TEST_F(Claim, OneByOneInTheSameOrder) {
     const auto first = add("REFRESH_USER", 1, "now() - interval '1 hour'");
     const auto last = add("REFRESH_USER", 0, "now() - interval '2 hours'");
     std::vector<std::string> order;
+    order.reserve(4);
     for (int i = 0; i < 4; ++i) order.push_back(claim(1).at(0).id);
     EXPECT_EQ(order, (std::vector{first, second, third, last}));
 }
@@ -49,7 +50,7 @@ TEST_F(Claim, OneByOneInTheSameOrder) {
 TEST_F(Claim, FillsTheJobAndTheRow) {
     const auto id = add("REFRESH_USER", 3, "now() - interval '5 seconds'");
     sql("UPDATE job_queue SET max_attempts = 4, event_id = 'e', original_event = 'bytes', "
-        "created_at = now() - interval '10 seconds'");
+        "trace = 'told', created_at = now() - interval '10 seconds'");
     const auto jobs = claim();
     ASSERT_EQ(jobs.size(), 1U);
     const Job& job = jobs[0];
@@ -62,6 +63,7 @@ TEST_F(Claim, FillsTheJobAndTheRow) {
     EXPECT_EQ(job.attempts_max, 4);
     EXPECT_EQ(job.fence, 1);
     EXPECT_EQ(job.original_event, "bytes");
+    EXPECT_EQ(job.trace, "told");
     EXPECT_GE(job.age, seconds(10));
     EXPECT_GE(job.waited, seconds(5));
     EXPECT_LT(job.waited, seconds(9));
@@ -303,15 +305,41 @@ TEST_F(End, HistoryIsBounded) {
 }
 
 TEST_F(JobsTest, EveryStatementIsPreparedOnAFreshSchema) {
-    const pg::Statement all[] = {
-        sql::enqueue,       sql::resend,        sql::refresh,      sql::claim,
-        sql::renew,         sql::complete,      sql::retry,        sql::bury,
-        sql::release,       sql::rescue,        sql::table_pages,  sql::database_now,
-        sql::deleted_since, sql::sweep,         sql::depth,        sql::lease_hold,
-        sql::lease_release, sql::list,          sql::show,         sql::history,
-        sql::state,         sql::retry_by_hand, sql::retry_failed, sql::cancel_by_hand,
-        sql::stats,         sql::stuck,         sql::review,       sql::leased_priorities,
-        sql::lease_shorten};
+    const pg::Statement all[] = {sql::enqueue,
+                                 sql::resend,
+                                 sql::refresh,
+                                 sql::claim,
+                                 sql::renew,
+                                 sql::complete,
+                                 sql::retry,
+                                 sql::bury,
+                                 sql::release,
+                                 sql::rescue,
+                                 sql::table_pages,
+                                 sql::database_now,
+                                 sql::deleted_since,
+                                 sql::sweep,
+                                 sql::depth,
+                                 sql::lease_hold,
+                                 sql::lease_release,
+                                 sql::list,
+                                 sql::show,
+                                 sql::history,
+                                 sql::state,
+                                 sql::retryable,
+                                 sql::cancellable,
+                                 sql::retry_jobs,
+                                 sql::cancel_jobs,
+                                 sql::reasons,
+                                 sql::reveal,
+                                 sql::stats,
+                                 sql::stuck,
+                                 sql::review,
+                                 sql::leased_priorities,
+                                 sql::lease_shorten,
+                                 sql::claim_mirror,
+                                 sql::again,
+                                 sql::mirror_priorities};
     for (const auto& statement : all) {
         EXPECT_NO_THROW(sql(fmt::format("PREPARE {} AS {}", statement.name, statement.text)))
             << statement.name;

@@ -1,8 +1,7 @@
-#include "jobs_fixture.hpp"
+#include "jobs_worker_fixture.hpp"
 
 #include "base/wakeup.hpp"
 #include "jobs/chores.hpp"
-#include "jobs/worker.hpp"
 #include "support/fault_proxy.hpp"
 
 #include <set>
@@ -15,23 +14,6 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 using testing::HasSubstr;
-
-class WorkerTest : public JobsTest {
-protected:
-    WorkerConfig config(std::string name = "w1") {
-        WorkerConfig it;
-        it.name = std::move(name);
-        it.capacity = 4;
-        it.poll_interval = [] { return milliseconds(20); };
-        it.retry.backoff = {milliseconds(1), milliseconds(5)};
-        it.retry.outage = {milliseconds(1), milliseconds(5)};
-        return it;
-    }
-    void stop(Worker& worker) { EXPECT_EQ(run(worker.stop(seconds(10))), 0); }
-    [[nodiscard]] bool reaches(const std::string& id, const std::string& state) {
-        return wait_until([&] { return status(id) == state; });
-    }
-};
 
 Task<Outcome> nothing_to_do(const Job& /*job*/) {
     co_return Completed{};
@@ -167,6 +149,7 @@ TEST_F(WorkerTest, RenewsTheLeaseWhileAHandlerRuns) {
     EXPECT_EQ(history(id), "PENDING PROCESSING COMPLETED");
 }
 
+// fault 13
 TEST_F(WorkerTest, AWorkerThatSleptPastItsLeaseChangesNothing) {
     Chores chores(io.get_executor(), pool, {.holder = "c"}, metrics);
     const auto id = add("REFRESH_USER");
@@ -269,35 +252,71 @@ TEST_F(WorkerTest, RunDueWorksOffWhatIsDueAndReturns) {
     stop(worker);
 }
 
-TEST_F(WorkerTest, RecordsTheEndOnceTheDatabaseIsBack) {
-    test::FaultProxy proxy("127.0.0.1", db.server().port());
-    pg::DatabaseConfig through = db.config();
-    std::string url = db.tcp_url();
-    const std::string port = std::to_string(db.server().port());
-    url.replace(url.find(port), port.size(), std::to_string(proxy.port()));
-    through.url = Secret(url);
-    pg::Pool proxied(io.get_executor(), "proxied", 2, through, registry);
-    JobQueue far(proxied);
-    Worker worker(io.get_executor(), far, config(), metrics);
-    bool cut = false;
-    worker.handle("REFRESH_USER", [&](const Job& /*job*/) -> Task<Outcome> {
-        proxy.refuse(true);
-        proxy.cut();
-        cut = true;
-        co_return Completed{};
-    });
+// A worker whose way to the database a test cuts.
+class CutOffTest : public WorkerTest {
+protected:
+    static pg::DatabaseConfig through(test::Database& db, const test::FaultProxy& proxy) {
+        pg::DatabaseConfig config = db.config();
+        std::string url = db.tcp_url();
+        const std::string port = std::to_string(db.server().port());
+        url.replace(url.find(port), port.size(), std::to_string(proxy.port()));
+        config.url = Secret(url);
+        return config;
+    }
+    // Cuts the way off in the middle of the first job.
+    Handler cut() {
+        return [this](const Job& /*job*/) -> Task<Outcome> {
+            proxy.refuse(true);
+            proxy.cut();
+            co_return Completed{};
+        };
+    }
+    bool not_recorded() {
+        return wait_until(
+            [&] { return capture.text().find("job_end_not_recorded") != std::string_view::npos; });
+    }
+
+    test::FaultProxy proxy{"127.0.0.1", db.server().port()};
+    pg::Pool proxied{io.get_executor(), "proxied", 2, through(db, proxy), registry};
+    JobQueue far{proxied};
     const log::Capture capture;
+};
+
+TEST_F(CutOffTest, RecordsTheEndOnceTheDatabaseIsBack) {
+    Worker worker(io.get_executor(), far, config(), metrics);
+    worker.handle("REFRESH_USER", cut());
     const auto id = add("REFRESH_USER");
     worker.start();
-    ASSERT_TRUE(wait_until([&] {
-        return cut && capture.text().find("job_end_not_recorded") != std::string_view::npos;
-    }));
+    ASSERT_TRUE(not_recorded());
     EXPECT_EQ(status(id), "PROCESSING");
     proxy.refuse(false);
     ASSERT_TRUE(reaches(id, "COMPLETED"));
     stop(worker);
     run(proxied.stop());
     EXPECT_EQ(column(id, "attempts"), "1");
+}
+
+TEST_F(CutOffTest, SaysThatAJobWasLostHoweverLongTheDatabaseWasAway) {
+    auto settings = config();
+    settings.lease = milliseconds(300);
+    std::string lost;
+    settings.on_lost = [&](const Job& job) -> Task<> {
+        lost = job.id;
+        co_return;
+    };
+    Worker worker(io.get_executor(), far, settings, metrics);
+    worker.handle("REFRESH_USER", cut());
+    const auto id = add("REFRESH_USER");
+    worker.start();
+    ASSERT_TRUE(not_recorded());
+    const auto lapsed = std::chrono::steady_clock::now() + 3 * settings.lease;
+    ASSERT_TRUE(wait_until([&] { return std::chrono::steady_clock::now() > lapsed; }));
+    sql("UPDATE job_queue SET fence = fence + 1, leased_by = 'w2'");
+    proxy.refuse(false);
+    ASSERT_TRUE(wait_until([&] { return lost == id; }));
+    stop(worker);
+    run(proxied.stop());
+    EXPECT_EQ(status(id), "PROCESSING");
 }
 
 TEST_F(WorkerTest, NamesAreUnique) {

@@ -37,6 +37,7 @@ TEST_F(PgListener, HearsItsChannel) {
     EXPECT_THAT(heard, ElementsAre("", "one", "two"));
 }
 
+// fault 20
 TEST_F(PgListener, ReconnectsAndWakesWhenItsConnectionIsTerminated) {
     Listener listener(io.get_executor(), db.config(), "jobs", remember());
     spawn(io.get_executor(), "listener", listener.run());

@@ -86,6 +86,32 @@ TEST_F(PgMigrator, ADatabaseOfALaterReleaseIsAnError) {
     EXPECT_FALSE(apply({two[0]}).has_value());
 }
 
+TEST_F(PgMigrator, ALaterStepThatSaysSoIsCompatible) {
+    const EmbeddedFile later{"0003_later.sql",
+                             "-- compatible: nobody else looks at it.\nCREATE TABLE later ();\n"};
+    ASSERT_TRUE(apply({two[0], two[1], later}).has_value());
+    EXPECT_EQ(up_to_date(two), true);
+    EXPECT_THAT(apply(two).value(), IsEmpty());
+    EXPECT_EQ(run(Migrator(pool, two).status())->size(), 2U);
+
+    // What is missing between is missing all the same, and the next one says nothing of the sort.
+    EXPECT_EQ(up_to_date({two[0], {"0002_other.sql", "SELECT 1;"}, two[1]}), false);
+    const EmbeddedFile breaks{"0004_breaks.sql", "-- It is not compatible:\nDROP TABLE later;\n"};
+    ASSERT_TRUE(apply({two[0], two[1], later, breaks}).has_value());
+    const auto older = up_to_date({two[0], two[1], later});
+    ASSERT_FALSE(older.has_value());
+    EXPECT_THAT(older.error().message, HasSubstr("0004_breaks"));
+}
+
+TEST_F(PgMigrator, StepsFromBeforeThereWasTheColumnAreReadAllTheSame) {
+    ASSERT_TRUE(apply(two).has_value());
+    db.sql("ALTER TABLE rollcall.schema_steps DROP COLUMN compatible");
+    EXPECT_EQ(up_to_date(two), true);
+    EXPECT_FALSE(up_to_date({two[0]}).has_value());
+    EXPECT_THAT(apply({two[0], two[1], {"0003_next.sql", "CREATE TABLE next ();"}}).value(),
+                ElementsAre("0003_next"));
+}
+
 TEST_F(PgMigrator, SeveralProcessesMayMigrateAtOnce) {
     const std::vector<EmbeddedFile> slow{
         {"0001_slow.sql", "CREATE TABLE slow (); SELECT pg_sleep(0.05);"}, two[1]};

@@ -86,11 +86,50 @@ TEST_F(PgPool, RefusalsAreSqlErrorsAndLeaveThePoolWorking) {
     EXPECT_EQ(sample("rollcall_db_errors_total{sqlstate_class=\"23\"}"), 2);
 }
 
+TEST_F(PgSmallPool, WhatAnApplicationRaisesSaysNothingOfTheServer) {
+    run(pool.execute_script(R"(
+        CREATE FUNCTION guard() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN
+                IF NEW.code = 'slow' THEN PERFORM pg_sleep(30); END IF;
+                RAISE EXCEPTION 'not this one' USING ERRCODE = NEW.code;
+            END $$;
+        CREATE TABLE guarded (code text);
+        CREATE TRIGGER guard BEFORE INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION guard();
+    )"));
+    const auto insert = [&](const char* code) {
+        return run(
+            pool.try_execute({"guarded", "INSERT INTO guarded VALUES ($1)"}, Params().text(code)));
+    };
+    for (const char* code : {"53100", "57014", "57P03", "25006", "08006"}) {
+        const auto refused = insert(code);
+        ASSERT_FALSE(refused.has_value());
+        EXPECT_EQ(refused.error().sqlstate(), "P0001");
+        EXPECT_FALSE(refused.error().whatever_the_row()) << code;
+        EXPECT_THAT(refused.error().what(), HasSubstr(code));
+    }
+    // Worth another try, as any other; but by the application.
+    const auto met = insert("40001");
+    ASSERT_FALSE(met.has_value());
+    EXPECT_TRUE(met.error().transient() && met.error().by_application());
+    run(pool.execute({"limit", "SELECT set_config('statement_timeout', '50ms', false)"}));
+    EXPECT_THROW(insert("slow"), Unavailable);
+}
+
 TEST_F(PgPool, MessagesNeverQuoteWhatWasGiven) {
     run(pool.execute_script(R"(
         CREATE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
-            $$ BEGIN RAISE EXCEPTION 'bad address %', NEW.email; END $$;
-        CREATE TABLE guarded (email text);
+            $$ BEGIN
+                IF NEW.how = 'code' THEN
+                    RAISE EXCEPTION 'bad address %', NEW.email USING ERRCODE = 'check_violation';
+                ELSIF NEW.how = 'dynamic' THEN
+                    EXECUTE format('SELECT %I', NEW.email);
+                ELSIF NEW.how = 'constraint' THEN
+                    INSERT INTO short VALUES (NEW.email);
+                END IF;
+                RAISE EXCEPTION 'bad address %', NEW.email;
+            END $$;
+        CREATE TABLE short (email text CONSTRAINT brief CHECK (length(email) < 3));
+        CREATE TABLE guarded (email text, how text);
         CREATE TRIGGER guard BEFORE INSERT ON guarded FOR EACH ROW EXECUTE FUNCTION tell();
         CREATE SCHEMA rollcall;
         CREATE FUNCTION rollcall.own() RETURNS int LANGUAGE plpgsql AS
@@ -102,6 +141,7 @@ TEST_F(PgPool, MessagesNeverQuoteWhatWasGiven) {
     for (const std::string_view text :
          {"SELECT $1::text::int", "SELECT $1::text::timestamptz", "SELECT $1::text::uuid",
           "SELECT $1::jsonb", "INSERT INTO guarded VALUES ($1)",
+          "INSERT INTO guarded VALUES ($1, 'code')", "INSERT INTO guarded VALUES ($1, 'dynamic')",
           "SELECT ('{\"a\":1}'::jsonb -> $1::text)::int::text::inet"}) {
         const auto outcome = run(pool.try_execute({"canary", text}, params));
         if (!outcome) EXPECT_THAT(outcome.error().what(), Not(HasSubstr("canary@"))) << text;
@@ -113,6 +153,10 @@ TEST_F(PgPool, MessagesNeverQuoteWhatWasGiven) {
         run(pool.try_execute({"guarded", "INSERT INTO guarded VALUES ($1)"}, params));
     ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error().sqlstate(), "P0001");
+    const auto constraint = run(
+        pool.try_execute({"constraint", "INSERT INTO guarded VALUES ($1, 'constraint')"}, params));
+    ASSERT_FALSE(constraint.has_value());
+    EXPECT_THAT(constraint.error().what(), HasSubstr("violates check constraint \"brief\""));
 }
 
 TEST_F(PgPool, ANulByteIsRefusedLikeAnyInvalidText) {
@@ -261,6 +305,7 @@ TEST_F(PgSmallPool, WaitersAreServedInTheirOrder) {
     EXPECT_EQ(order, expected);
 }
 
+// fault 16
 TEST_F(PgPool, AnExhaustedPoolSaysSoInTime) {
     DatabaseConfig config = db.config();
     config.acquire_timeout = 500ms;

@@ -165,6 +165,7 @@ TEST_F(PgTransaction, HoldsNoConnectionAfterItsCommit) {
     run(use());
 }
 
+// fault 17
 TEST_F(PgTransaction, SerializationFailuresAndDeadlocksSurfaceAsTransient) {
     run(pool.execute_script("INSERT INTO t VALUES (1), (2)"));
     const Statement update{"update_t", "UPDATE t SET id = id + 10 WHERE id = $1"};

@@ -140,6 +140,7 @@ TEST_F(EmailConflict, AHolderThatHasMovedOnHandsTheAddressOver) {
 TEST_F(EmailConflict, AHolderThatStillHasItMakesTheJobFailNamingBoth) {
     const std::string job = clash();
     clerk.has("user_a", 1000, "x@example.com");
+    clerk.has("user_b", 2000, "x@example.com");
     work();
     EXPECT_EQ(job_state(job),
               "FAILED 1 E-mail conflict: user_b has the address of user_a; "
@@ -159,6 +160,17 @@ TEST_F(EmailConflict, AClaimantThatHasMovedOnIsReadAgain) {
     EXPECT_EQ(refresh_all(), 1);
     EXPECT_EQ(row("user_b"), "Ann|b@example.com|user|alive");
     EXPECT_EQ(row("user_a"), "Ann|x@example.com|user|alive");
+}
+
+// Somebody else has signed up with the address again; old news of who had it comes late.
+TEST_F(EmailConflict, AClaimantThatIsGoneIsReadAgain) {
+    const std::string job = clash();
+    clerk.has("user_a", 1000, "x@example.com");
+    work();
+    EXPECT_EQ(job_state(job), "COMPLETED 1 -");
+    EXPECT_EQ(row("user_b"), "");
+    EXPECT_EQ(row("user_a"), "Ann|x@example.com|user|alive");
+    EXPECT_EQ(sql("SELECT subject FROM job_queue WHERE job_type = 'REFRESH_USER'"), "user_b");
 }
 
 TEST_F(EmailConflict, WhileClerkIsAwayTheJobWaitsAndBurnsNoAttempt) {
@@ -329,6 +341,7 @@ TEST_F(EmailConflict, AUserWithARowAdoptsNoSecond) {
     EXPECT_EQ(row("user_b"), "Ann|b@example.com|user|alive");
 }
 
+// fault 29
 TEST_F(EmailConflict, ASwapConverges) {
     tell({.clerk_id = "user_a", .version = 1000, .email = "a@example.com"});
     tell({.clerk_id = "user_b", .version = 1000, .email = "b@example.com"});
@@ -412,6 +425,7 @@ TEST_F(EmailConflict, AnIdThatClerkCannotHaveIsNotTakenForADeletedUser) {
     // The client refuses such an id before it asks.
     clerk.users["legacy-7"] = {};
     clerk.has("legacy-7", 1, "x@example.com");
+    clerk.has("user_b", 2000, "x@example.com");
     work();
     EXPECT_THAT(job_state(job), testing::StartsWith("FAILED 1 E-mail conflict: user_b has the "
                                                     "address of legacy-7"));

@@ -2,71 +2,19 @@
 // the pass that works off users' changes.
 #pragma once
 
-#include "clerk/backend_api.hpp"
 #include "directory_fixture.hpp"
+#include "fake_clerk.hpp"
 #include "jobs/metrics.hpp"
 #include "jobs/retry_policy.hpp"
 #include "sync/apply_user.hpp"
 #include "sync/refresh.hpp"
 
-#include <boost/asio/redirect_error.hpp>
-#include <map>
 #include <optional>
 #include <string>
 
 namespace rollcall::sync {
 
-// Holds the truth. `away`: nobody can be asked.
-class FakeClerk final : public clerk::BackendApi {
-public:
-    Task<Result<std::optional<clerk::User>>> get_user(std::string_view id) override {
-        ++asked[std::string(id)];
-        if (hook) hook(std::string(id));
-        if (patience != nullptr) {
-            boost::system::error_code ignored;
-            co_await patience->async_wait(asio::redirect_error(use_task, ignored));
-        }
-        if (throws) throw Unavailable("no route to Clerk");
-        if (away) co_return fail(ErrorCode::unavailable, "503");
-        const auto found = users.find(std::string(id));
-        if (found == users.end()) co_return std::nullopt;
-        co_return found->second;
-    }
-    Task<Result<std::vector<clerk::User>>> list_users(clerk::UserQuery /*query*/) override {
-        throw Unavailable("this Clerk knows single users only");
-    }
-    Task<Result<std::int64_t>> count_users(clerk::UserFilter /*filter*/) override {
-        throw Unavailable("this Clerk knows single users only");
-    }
-    Task<Result<clerk::Instance>> instance() override {
-        if (instance_id.empty()) throw Unavailable("this Clerk does not say");
-        co_return clerk::Instance{.id = instance_id, .environment_type = "development"};
-    }
-    [[nodiscard]] std::int64_t requests() const override {
-        std::int64_t sum = 0;
-        for (const auto& [id, times] : asked) sum += times;
-        return sum;
-    }
-
-    void has(const std::string& id, std::int64_t version,
-             std::optional<std::string> email = std::nullopt, bool verified = true) {
-        clerk::User user;
-        user.id = id;
-        user.email = std::move(email);
-        user.email_verified = verified;
-        user.name = "Ann";
-        user.updated_at_ms = version;
-        users[id] = std::move(user);
-    }
-
-    std::string instance_id;  // "": no answer
-    std::map<std::string, clerk::User> users;
-    std::map<std::string, int> asked;
-    std::function<void(const std::string& id)> hook;
-    SteadyTimer* patience = nullptr;  // answers when this one ends
-    bool away = false;
-    bool throws = false;
-};
+using clerk::FakeClerk;
 
 class SyncTest : public directory::DirectoryTest {
 protected:

@@ -1,14 +1,17 @@
-// What a run must never do, whatever Clerk answers; going on after a stop; one run at a time; held
-// deletions.
+// What a run must never do, whatever Clerk answers; one run at a time; held deletions.
 #include "reconciler_fixture.hpp"
+#include "sync/key_check.hpp"
 
 namespace rollcall::sync {
 namespace {
 
+using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
 
 using SyncReconciler = ReconcilerTest;
 
+// fault 25
 TEST_F(SyncReconciler, AnEmptyListDeletesNobody) {
     prepare();
     clerk.on_list = [](const auto&, auto& page) {
@@ -75,6 +78,7 @@ TEST_F(SyncReconciler, AWrongCountDeletesNobody) {
     expect_harmless(full(), RunStatus::incomplete, RunFailure::inconsistent);
 }
 
+// fault 27
 TEST_F(SyncReconciler, AListOutOfOrderDeletesNobody) {
     prepare();
     clerk.on_list = [](const auto& query, auto& page) -> std::optional<Error> {
@@ -143,38 +147,33 @@ TEST_F(SyncReconciler, AKeyOfAnotherInstanceIsRefused) {
     EXPECT_EQ(run_state().instance_id, "ins_one");
 }
 
+// fault 45
+TEST_F(SyncReconciler, AKeyOfAnotherInstanceStandsAgainstAStart) {
+    const auto may_start = [&](Duration limit = 1h) {
+        return run(sync::may_start(pool, clerk, limit));
+    };
+    clerk.instance_id = "ins_other";
+    EXPECT_TRUE(may_start());
+    EXPECT_EQ(clerk.asked_instance, 0) << "the database is filled from nobody yet";
+    clerk.instance_id = "ins_one";
+    prepare();
+    EXPECT_TRUE(may_start());
+    clerk.instance_id = "ins_other";
+    const auto other = may_start();
+    ASSERT_FALSE(other);
+    EXPECT_EQ(other.error().code, ErrorCode::bad_configuration);
+    EXPECT_THAT(other.error().message, AllOf(HasSubstr("ins_one"), HasSubstr("ins_other")));
+    // One that does not say keeps nobody from taking webhooks.
+    clerk.pause = 1h;
+    EXPECT_TRUE(may_start(1ms));
+}
+
 TEST_F(SyncReconciler, AKeyThatKnowsNobodyOfAFilledDatabaseIsRefused) {
     tell({.clerk_id = "user_webhook", .version = 5});
     before_ = table();
     clerk.add("user_of_staging", 1'600'000'000'000);
     expect_harmless(full(), RunStatus::failed, RunFailure::other_instance);
     EXPECT_EQ(run_state().instance_id, "");
-}
-
-TEST_F(SyncReconciler, GoesOnWhereItWasInterrupted) {
-    prepare(600);
-    int pages = 0;
-    clerk.before_list = [&](const clerk::UserQuery& query) {
-        if (query.limit > 1 && ++pages == 6) reconciler->interrupt();
-    };
-    settings.workers = 1;
-    start();
-    clerk.pause = std::chrono::milliseconds(10);  // longer than the interruption takes
-    const RunSummary first = full();
-    ASSERT_EQ(first.failure, RunFailure::interrupted);
-    EXPECT_EQ(first.status, RunStatus::incomplete);
-    EXPECT_LT(first.seen, 600);
-    clerk.before_list = nullptr;
-    clerk.pause = std::chrono::microseconds(1);
-    clerk.users.erase("user_00599");
-    clerk.rename("user_00001", "Later");
-    clerk.rename("user_00300", "Later");
-    const RunSummary second = full();
-    EXPECT_EQ(second.status, RunStatus::completed) << second.error.value_or("");
-    EXPECT_LT(second.pages, 14);
-    EXPECT_EQ(second.seen, 599);
-    EXPECT_EQ(last_run("continues"), std::to_string(first.run));
-    EXPECT_EQ(table(), truth());
 }
 
 TEST_F(SyncReconciler, AnInterruptionWaitsForNoAnswer) {
@@ -192,76 +191,72 @@ TEST_F(SyncReconciler, AnInterruptionWaitsForNoAnswer) {
     EXPECT_EQ(table(), before_);
 }
 
-// Of those that the first had seen, too.
-TEST_F(SyncReconciler, WhoWentBetweenTheTwoIsMissed) {
-    prepare(600);
-    int pages = 0;
-    clerk.on_list = [&](const auto& query, auto&) -> std::optional<Error> {
-        if (query.limit > 1 && ++pages > 7) return Error{ErrorCode::unavailable, "gone"};
-        return std::nullopt;
+// A creation that waits while a complete pass runs, of a user who was gone before it and whose
+// deletion never came: Clerk is asked, and not only a day later by the next complete pass.
+TEST_F(SyncReconciler, WhoWasGoneBeforeThePassIsNotMadeByAnEventAfterIt) {
+    fill(20);
+    clerk.add("user_of_tomorrow", 33'000'000'000'000);  // by a clock that nobody believes
+    start();
+    const auto refreshed = [&] {
+        return sql(
+            "SELECT coalesce(string_agg(subject, ',' ORDER BY subject), '') FROM job_queue "
+            "WHERE job_type = 'REFRESH_USER'");
     };
-    const RunSummary first = full();
-    ASSERT_EQ(first.status, RunStatus::failed);
-    clerk.on_list = nullptr;
-    for (const int user : {0, 1, 199, 200, 201, 399, 400, 599}) {
-        clerk.users.erase(fmt::format("user_{:05}", user));
+    const auto signs_up = [&](const std::string& id, const std::string& arrived,
+                              const std::string& updated) {
+        sql(
+            fmt::format("UPDATE job_queue SET created_at = {0}, run_at = {0}, "
+                        "version = extract(epoch FROM {1}) * 1000 WHERE id = '{2}'",
+                        arrived, updated,
+                        enqueue({.clerk_id = id, .version = 1, .email = id + "@example.com"})));
+    };
+    signs_up("user_00001", "now()", "now() - interval '1 hour'");
+    drain();
+    EXPECT_EQ(refreshed(), "");  // nobody has listed the users yet
+    sql("UPDATE rollcall.sync_state SET listed_at = 'infinity'");  // the clock was set back since
+    ASSERT_EQ(full().status, RunStatus::completed);
+    const std::string pass = "(SELECT max(started_at) FROM rollcall.sync_runs)";
+    signs_up("user_waiting", pass + " - interval '1 second'", "now() + interval '6 minutes'");
+    signs_up("user_delivered_late", "now() + interval '6 minutes'",
+             pass + " - interval '1 second'");
+    signs_up("user_00002", "now()", pass + " - interval '1 second'");  // known
+    // Signed up, or was imported with the date of long ago.
+    signs_up("user_new", "now() + interval '6 minutes'", "now() + interval '6 minutes'");
+    sql("UPDATE job_queue SET clerk_created_at = '2001-01-01' WHERE subject = 'user_new'");
+    sql("UPDATE job_queue SET run_at = now() WHERE run_at > now()");
+    drain();
+    EXPECT_EQ(refreshed(), "user_delivered_late,user_waiting");
+}
+
+// Nor by one that was being applied when the pass began: it is waited for.
+TEST_F(SyncReconciler, WhatIsBeingAppliedWhenAPassBeginsIsSeenByIt) {
+    fill(20);
+    start();
+    pg::Transaction application = run(pool.begin());
+    run(application.execute({"",
+                             "INSERT INTO users (clerk_id, email, \"updatedAt\") "
+                             "VALUES ('user_other', 'a@b.c', now())"}));
+    enqueue({.clerk_id = "user_gone", .version = 1'600'000'000'500, .email = "a@b.c"});
+    bool applied = false;
+    spawn(io.get_executor(), "event", [](Task<> event, bool& done) -> Task<> {
+        co_await std::move(event);
+        done = true;
+    }(apply_due(), applied));
+    while (sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == "0") {
+        run(sleep(std::chrono::milliseconds(10)));
     }
-    const RunSummary second = full();
-    EXPECT_EQ(second.status, RunStatus::completed) << second.error.value_or("");
-    EXPECT_EQ(last_run("continues"), std::to_string(first.run));
-    EXPECT_EQ(second.deleted, 8);
-    EXPECT_EQ(second.seen, 592);
+    bool ended = false;
+    spawn(io.get_executor(), "application", [](pg::Transaction tx, const bool& over) -> Task<> {
+        // As long as a pass would take that did not wait.
+        for (int i = 0; i < 100 && !over; ++i) co_await sleep(std::chrono::milliseconds(10));
+        const pg::Transaction rolled_back = std::move(tx);
+    }(std::move(application), ended));
+    const RunSummary pass = full();
+    ended = true;
+    EXPECT_EQ(pass.status, RunStatus::completed) << pass.error.value_or("");
+    while (!applied) run(sleep(std::chrono::milliseconds(10)));
+    EXPECT_EQ(pass.deleted, 1);
     EXPECT_EQ(table(), truth());
-}
-
-// A process that was killed leaves its row `running`, its ranges, and a lease that lapses.
-TEST_F(SyncReconciler, GoesOnWhereAnotherWasKilled) {
-    prepare(600);
-    int pages = 0;
-    clerk.on_list = [&](const auto& query, auto&) -> std::optional<Error> {
-        if (query.limit > 1 && ++pages > 7) return Error{ErrorCode::unavailable, "gone"};
-        return std::nullopt;
-    };
-    const RunSummary killed = full();
-    ASSERT_EQ(killed.status, RunStatus::failed);
-    sql("UPDATE rollcall.sync_runs SET status = 'running', finished_at = NULL, error = NULL "
-        "WHERE id = (SELECT max(id) FROM rollcall.sync_runs)");
-    clerk.on_list = nullptr;
-    const RunSummary next = full();
-    EXPECT_EQ(next.status, RunStatus::completed) << next.error.value_or("");
-    EXPECT_EQ(next.seen, 600);
-    EXPECT_LT(next.pages, killed.pages + 10);
-    EXPECT_EQ(sql(fmt::format("SELECT status || ' ' || (error LIKE 'Ended without a word%') FROM "
-                              "rollcall.sync_runs WHERE id = {}",
-                              killed.run)),
-              "failed true");
-    EXPECT_EQ(last_run("continues"), std::to_string(killed.run));
-    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.sync_ranges"), "0");
-}
-
-// It lost its lease, and another process has begun since.
-TEST_F(SyncReconciler, ALateEndForgetsNothingOfALaterRun) {
-    fill(1);
-    RunLedger& runs = reconciler->runs();
-    for (const char* status : {"incomplete", "completed"}) {
-        SCOPED_TRACE(status);
-        RunSummary late{.mode = RunMode::full};
-        RunSummary later{.mode = RunMode::full};
-        for (RunSummary* one : {&late, &later}) {
-            one->run = run(runs.begin(RunMode::full, RunTrigger::schedule));
-            one->status = RunStatus::running;
-            run(runs.save(*one, {{.from_ms = 0}}));
-            sql(fmt::format("INSERT INTO rollcall.sync_absences VALUES ({}, 'user_a')", one->run));
-        }
-        late.status = *parse_run_status(status);
-        run(late.status == RunStatus::completed ? runs.completed(late, 1) : runs.finish(late));
-        for (const char* table : {"sync_ranges", "sync_absences"}) {
-            EXPECT_EQ(
-                sql(fmt::format("SELECT string_agg(run_id::text, ' ') FROM rollcall.{}", table)),
-                std::to_string(later.run));
-        }
-        run(runs.finish(later));
-    }
 }
 
 TEST_F(SyncReconciler, OneRunAtATime) {
@@ -282,6 +277,30 @@ TEST_F(SyncReconciler, OneRunAtATime) {
     EXPECT_TRUE(run(second.run({.mode = RunMode::full})).has_value());
 }
 
+// What the database refuses in the middle of a run is why it did not complete, and counts as a
+// failure; where it refuses the record itself, nobody waits for a lease to lapse.
+TEST_F(SyncReconciler, ARunThatTheDatabaseBreaksIsOnRecordAndHoldsUpNoOther) {
+    prepare(20);
+    const auto refuse = [this](const std::string& check) {
+        sql("ALTER TABLE rollcall.sync_runs ADD CONSTRAINT refuses CHECK (" + check +
+            ") NOT VALID");
+    };
+    const auto take = [this] { sql("ALTER TABLE rollcall.sync_runs DROP CONSTRAINT refuses"); };
+    refuse("status <> 'running' OR newest_updated_ms IS NULL");
+    const RunSummary broken = full();
+    EXPECT_EQ(broken.failure, RunFailure::refused_rows);
+    EXPECT_THAT(broken.error.value_or(""), HasSubstr("SQLSTATE 23514, constraint refuses"));
+    EXPECT_EQ(run_state().failures_in_a_row, 1);
+    take();
+
+    refuse("false");
+    EXPECT_THROW(run(reconciler->run({.mode = RunMode::full})), pg::SqlError);
+    take();
+    start();  // another process'
+    EXPECT_EQ(full().status, RunStatus::completed);
+    EXPECT_EQ(table(), before_);
+}
+
 TEST_F(SyncReconciler, TooManyDeletionsAreHeldUntilAPersonDecides) {
     prepare();
     for (int i = 0; i < 20; ++i) clerk.users.erase(fmt::format("user_{:05}", i * 3));
@@ -299,14 +318,30 @@ TEST_F(SyncReconciler, TooManyDeletionsAreHeldUntilAPersonDecides) {
     EXPECT_EQ(run_state().held_deletes, 20);
     EXPECT_FALSE(run(reconciler->approve_deletes(run_summary.run)).has_value());
 
+    // One of them, or all that are left.
+    const auto one = run(reconciler->approve_deletes(again.run, {}, "user_00000"));
+    ASSERT_TRUE(one.has_value()) << one.error().message;
+    EXPECT_EQ(one->deleted, 1);
+    EXPECT_EQ(run(reconciler->discard_deletes(again.run, {}, "user_00006")), 1);
+    EXPECT_EQ(run(reconciler->discard_deletes(again.run, {}, "user_00006")).error().code,
+              ErrorCode::not_found);
+    EXPECT_EQ(run(held_deletes(pool, std::nullopt, 100)).size(), 18U);
+    EXPECT_EQ(run(held_deletes(pool, "user_00009", 100)).front().run, again.run);
+    clerk.add("user_00006", 1'600'000'006'000);  // was right to be kept
     clerk.add("user_00003", 1'600'000'003'000);  // came back
     const auto decided = run(reconciler->approve_deletes(again.run));
     ASSERT_TRUE(decided.has_value()) << decided.error().message;
-    EXPECT_EQ(decided->deleted, 19);
+    EXPECT_EQ(decided->deleted, 17);
     EXPECT_EQ(decided->returned, 1);
     EXPECT_EQ(decided->left, 0);
+    full();
     EXPECT_EQ(table(), truth());
     EXPECT_EQ(run_state().held_deletes, 0);
+    EXPECT_EQ(sql(fmt::format("SELECT count(DISTINCT target) || ' ' || min(actor) FROM "
+                              "rollcall.audit_log WHERE action = 'deletes.approve' "
+                              "AND detail ->> 'run' = '{}'",
+                              again.run)),
+              "18 system");
     EXPECT_EQ(run(reconciler->approve_deletes(again.run)).error().code, ErrorCode::not_found);
 }
 
@@ -358,7 +393,13 @@ TEST_F(SyncReconciler, HeldDeletionsCanBeDiscarded) {
     const auto users = clerk.users;
     for (int i = 0; i < 20; ++i) clerk.users.erase(fmt::format("user_{:05}", i));
     const RunSummary held = full();
-    EXPECT_EQ(run(reconciler->discard_deletes(held.run)).value_or(0), 20);
+    EXPECT_EQ(run(reconciler->discard_deletes(held.run, {.kind = Actor::Kind::cli, .name = "ann"}))
+                  .value_or(0),
+              20);
+    EXPECT_EQ(sql(fmt::format("SELECT count(*) || ' ' || min(actor_name) FROM rollcall.audit_log "
+                              "WHERE action = 'deletes.discard' AND detail ->> 'run' = '{}'",
+                              held.run)),
+              "20 ann");
     EXPECT_EQ(run(reconciler->discard_deletes(held.run)).error().code, ErrorCode::not_found);
     EXPECT_EQ(table(), before_);
     clerk.users = users;

@@ -109,6 +109,7 @@ TEST_F(SyncScheduler, OfTwoServicesOneRunsAndTheOtherTakesOver) {
 }
 
 // It does not give its lease back: the other waits for the lapse.
+// fault 21
 TEST_F(SyncScheduler, ALeaderThatDiesIsFollowed) {
     lease = 300ms;
     fill(20);

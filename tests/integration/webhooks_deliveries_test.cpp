@@ -32,7 +32,7 @@ TEST_F(DeliveryRecord, CountsByMinuteOutcomeReasonAndType) {
                   .reason = reason,
                   .event_type = type,
                   .svix_id = id,
-                  .remote_address = "203.0.113.77"});
+                  .client_address = "203.0.113.77"});
     };
     note("stored", "", "user.created", "msg_1");
     note("stored", "", "user.created", "msg_2");
@@ -56,12 +56,36 @@ TEST_F(DeliveryRecord, IsBoundedWhateverComes) {
                   .reason = {},
                   .event_type = fmt::format("made.up{}", i),
                   .svix_id = std::string(10'000, 'x'),
-                  .remote_address = {}});
+                  .client_address = {}});
     }
     EXPECT_LE(log.pending(), 6U);
     run(log.flush());
     EXPECT_EQ(sql("SELECT sum(count) FROM rollcall.deliveries"), "1000");
     EXPECT_EQ(sql("SELECT count FROM rollcall.deliveries WHERE event_type = 'other'"), "995");
+}
+
+TEST_F(DeliveryRecord, KnowsWhichNetworksFailTheSignature) {
+    DeliveryLog one(pool, clock, config);
+    DeliveryLog two(pool, clock, config);
+    const auto refused = [](std::string_view reason, std::string_view address) {
+        return DeliveryNote{.outcome = "refused",
+                            .reason = reason,
+                            .event_type = {},
+                            .svix_id = {},
+                            .client_address = address};
+    };
+    for (DeliveryLog* log : {&one, &two}) {
+        log->note(refused("no_matching_signature", "203.0.113.7"));
+        log->note(refused("stale_timestamp", "203.0.113.8"));
+        log->note(refused("missing_header", "203.0.113.9"));  // a scanner's
+        log->note(refused("future_timestamp", "2001:db8:1:2::3"));
+        run(log->flush());
+    }
+    EXPECT_EQ(sql("SELECT string_agg(network || ' ' || count, ', ' ORDER BY network) "
+                  "FROM rollcall.failing_networks"),
+              "2001:db8:1::/48 2, 203.0.113.0/24 4");
+    run(prune_deliveries(pool, std::chrono::hours(1), 100));
+    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.failing_networks"), "0");
 }
 
 TEST_F(DeliveryRecord, TakesWhatStrangersSendForWhatItIs) {
@@ -70,7 +94,7 @@ TEST_F(DeliveryRecord, TakesWhatStrangersSendForWhatItIs) {
               .reason = "missing_header",
               .event_type = std::string("a\0b\xff", 4),
               .svix_id = "x\n\xff",
-              .remote_address = "no address"});
+              .client_address = "no address"});
     run(log.flush());
     EXPECT_EQ(rows(), "refused missing_header other x1");
 }
@@ -82,13 +106,13 @@ TEST_F(DeliveryRecord, SeveralInstancesAddUp) {
               .reason = {},
               .event_type = "user.created",
               .svix_id = "a",
-              .remote_address = {}});
+              .client_address = {}});
     clock.advance(std::chrono::seconds(1));
     two.note({.outcome = "stored",
               .reason = {},
               .event_type = "user.created",
               .svix_id = "b",
-              .remote_address = {}});
+              .client_address = {}});
     run(two.flush());
     run(one.flush());
     EXPECT_EQ(rows(), "stored user.created x2 b");

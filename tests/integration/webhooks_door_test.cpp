@@ -1,10 +1,13 @@
 #include "webhooks_fixture.hpp"
 
+#include "crypto/trace_of.hpp"
+
 #include <set>
 
 namespace rollcall::webhooks {
 namespace {
 
+using testing::ContainsRegex;
 using testing::HasSubstr;
 using testing::Not;
 
@@ -131,6 +134,7 @@ TEST_F(WebhookDoor, FiftyCopiesAtOnceAreOneJob) {
 
 TEST_F(WebhookDoor, ConcurrentEventsShareCommits) {
     std::vector<Sent> all;
+    all.reserve(200);
     for (int i = 0; i < 200; ++i) {
         all.push_back({.id = fmt::format("msg_{}", i),
                        .body = user("user.updated", fmt::format("user_{}", i))});
@@ -195,6 +199,7 @@ TEST_F(WebhookDoor, NothingThatAUserWritesKeepsAnEventFromItsJob) {
 TEST_F(WebhookDoor, AnEventThatTheDatabaseRefusesDoesNotHurtItsNeighbours) {
     sql("ALTER TABLE job_queue ADD CHECK (payload->>'name' IS DISTINCT FROM 'Bad')");
     std::vector<Sent> all;
+    all.reserve(40);
     for (int i = 0; i < 40; ++i) {
         all.push_back({.id = fmt::format("msg_{}", i),
                        .body = user("user.created", fmt::format("user_{}", i),
@@ -301,6 +306,31 @@ TEST_F(WebhookDoor, MetricsAreThereFromTheStart) {
     EXPECT_EQ(door.metric("rollcall_webhook_lag_seconds_count{event_type=\"user.created\"}"), 1);
 }
 
+TEST_F(WebhookDoor, ADeliveryBringsItsTrace) {
+    const std::string trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    log::set_level(log::Level::debug);
+    const log::Capture capture;
+    const std::string body = user("user.created", "user_a");
+    door.post({.id = "msg_1", .body = body, .traces = {trace}});
+    door.post({.id = "msg_2", .body = body});
+    door.post({.id = "msg_3", .body = body, .traces = {"00-malformed"}});
+    door.post({.id = "msg_4", .body = body, .traces = {trace, trace}});
+    door.post({.id = "msg_5", .body = body, .signature = "v1,x", .traces = {trace}});
+    log::set_level(log::Level::info);
+    EXPECT_EQ(column("msg_1", "trace"), trace);
+    for (const char* without : {"msg_2", "msg_3", "msg_4"}) {
+        EXPECT_EQ(column(without, "trace IS NULL"), "true") << without;
+        EXPECT_THAT(capture.text(), HasSubstr(crypto::trace_of(without).trace_id()));
+        EXPECT_EQ(sql(fmt::format("SELECT rollcall.trace_of('{}')", without)),
+                  crypto::trace_of(without).to_header());
+    }
+    EXPECT_THAT(capture.text(),
+                ContainsRegex("webhook_accepted[^\n]*0af7651916cd43dd8448eb211c80319c"));
+    EXPECT_THAT(capture.text(),
+                ContainsRegex("webhook_refused[^\n]*0af7651916cd43dd8448eb211c80319c"));
+    EXPECT_THAT(capture.text(), Not(HasSubstr("malformed")));
+}
+
 TEST_F(WebhookDoor, LogsNameNobody) {
     log::set_level(log::Level::debug);
     const log::Capture capture;
@@ -323,7 +353,7 @@ TEST_F(WebhookDoor, LogsNameNobody) {
 }
 
 TEST_F(WebhooksTest, AFloodOfForgeriesIsSlowedAndSignedOnesPass) {
-    Door door(io, db.config(), {.failures_per_minute = 1, .failures_burst = 3});
+    Door door(io, db.config(), {}, {.failures_per_minute = 1, .failures_burst = 3});
     const std::string body = user("user.created", "user_a");
     std::string statuses;
     for (int i = 0; i < 5; ++i) {
@@ -336,6 +366,18 @@ TEST_F(WebhooksTest, AFloodOfForgeriesIsSlowedAndSignedOnesPass) {
         EXPECT_EQ(door.post({.id = fmt::format("msg_{}", i), .body = body}).status, 202U);
     }
     EXPECT_EQ(statuses, "401 401 401 429 429 ");
+    EXPECT_EQ(door.metric("rollcall_webhook_refused_total{reason=\"rate_limited\"}"), 2);
+}
+
+TEST_F(WebhooksTest, WhatShowsNothingMeetsALimitOfItsOwnAndSignedOnesPass) {
+    Door door(io, db.config(), {}, {.requests_per_second = 0.001, .requests_burst = 2});
+    const std::string body = user("user.created", "user_a");
+    const Sent text{.id = "msg_t", .body = body, .content_type = "text/plain"};
+    EXPECT_EQ(door.post(text).status, 415U);
+    EXPECT_EQ(door.post({.id = "msg_f", .body = body, .signature = "v1,AAAA"}).status, 401U);
+    EXPECT_EQ(door.post({.id = "msg_f", .body = body, .signature = "v1,AAAA"}).status, 429U);
+    EXPECT_EQ(door.post(text).status, 429U);
+    EXPECT_EQ(door.post({.id = "msg_1", .body = body}).status, 202U);
     EXPECT_EQ(door.metric("rollcall_webhook_refused_total{reason=\"rate_limited\"}"), 2);
 }
 

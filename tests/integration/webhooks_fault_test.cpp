@@ -71,6 +71,7 @@ TEST_F(WebhookFault, ADatabaseThatHangsIsSaidInTimeAndAnEventIsStoredOnce) {
 }
 
 // The commit happened, its answer was lost: the sender is told to come again, and finds its job.
+// fault 15
 TEST_F(WebhookFault, ACommitWhoseAnswerWasLostIsADuplicateLater) {
     test::FaultProxy proxy(server().socket_path());
     pg::DatabaseConfig config = db.config();

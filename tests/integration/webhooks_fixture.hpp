@@ -47,18 +47,22 @@ struct Sent {
     std::string timestamp{};
     std::string signature{};
     std::string content_type = "application/json";
+    std::vector<std::string> traces{};
 };
 
 class Door {
 public:
-    Door(asio::io_context& io, const pg::DatabaseConfig& database, const WebhookConfig& config = {})
+    Door(asio::io_context& io, const pg::DatabaseConfig& database, const WebhookConfig& config = {},
+         const http::GuardConfig& guard_config = {})
         : io_(io),
+          guard(guard_config, real_clock(), metrics),
           pool_(io.get_executor(), "intake", static_cast<int>(config.lanes), database, metrics),
           deliveries(pool_, real_clock(), config),
           intake_(
               io.get_executor(), config,
               [this](std::span<const jobs::NewJob> jobs) { return queue_.enqueue(jobs); }, metrics),
-          endpoint(config, secrets(), {}, {intake_, deliveries, real_clock(), random_, metrics}),
+          endpoint(config, secrets(), {},
+                   {intake_, deliveries, guard, real_clock(), random_, metrics}),
           server_(io.get_executor(),
                   {.listen = "127.0.0.1:0", .body_bytes_max = config.body_bytes_max}, router_,
                   http::make_server_metrics(metrics)) {
@@ -90,6 +94,7 @@ public:
         const std::string timestamp = sent.timestamp.empty() ? now : sent.timestamp;
         http::Fields fields;
         if (!sent.content_type.empty()) fields.add("Content-Type", sent.content_type);
+        for (const std::string& trace : sent.traces) fields.add("traceparent", trace);
         fields.add("svix-id", sent.id);
         fields.add("svix-timestamp", timestamp);
         fields.add("svix-signature", sent.signature.empty()
@@ -133,7 +138,7 @@ public:
         request.path = request.target = "/webhooks/clerk";
         request.headers = headers(sent);
         request.body = sent.body;
-        request.remote_address = "203.0.113.7";
+        request.client_address = "203.0.113.7";
         request.request_id = "test";
         co_return co_await endpoint.handle(request);
     }
@@ -150,6 +155,7 @@ private:
 
 public:
     MetricsRegistry metrics;
+    http::AddressGuard guard;
 
 private:
     Random random_{7};

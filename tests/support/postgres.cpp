@@ -328,11 +328,7 @@ std::string Postgres::ca_file() const {
     return (directory_ / "ca.crt").string();
 }
 
-std::string Postgres::migrated_template() {
-    if (!template_.empty()) return template_;
-    const std::string name = "rollcall_template_" + std::to_string(getpid());
-    sql(url(), "CREATE DATABASE " + name);
-
+void migrate(const std::string& url) {
     std::vector<std::pair<std::string, std::string>> texts;
     for (const auto& entry : fs::directory_iterator(ROLLCALL_SOURCE_DIR "/migrations")) {
         if (entry.path().extension() != ".sql") continue;
@@ -347,14 +343,19 @@ std::string Postgres::migrated_template() {
     asio::io_context io;
     MetricsRegistry metrics;
     pg::DatabaseConfig config;
-    config.url = Secret(url(name));
-    {
-        pg::Pool pool(io.get_executor(), "template", 1, config, metrics);
-        pg::Migrator migrator(pool, files);
-        const auto applied = run(io, migrator.apply());
-        if (!applied) throw std::runtime_error(applied.error().message);
-        run(io, pool.stop());
-    }
+    config.url = Secret(url);
+    pg::Pool pool(io.get_executor(), "migrate", 1, config, metrics);
+    pg::Migrator migrator(pool, files);
+    const auto applied = run(io, migrator.apply());
+    if (!applied) throw std::runtime_error(applied.error().message);
+    run(io, pool.stop());
+}
+
+std::string Postgres::migrated_template() {
+    if (!template_.empty()) return template_;
+    const std::string name = "rollcall_template_" + std::to_string(getpid());
+    sql(url(), "CREATE DATABASE " + name);
+    migrate(url(name));
     // CREATE DATABASE wants the template for itself, and the server may still be hanging up.
     sql(url(), "ALTER DATABASE " + name + " ALLOW_CONNECTIONS false");
     while (sql(url(), "SELECT count(*) FROM pg_stat_activity WHERE datname = '" + name + "'") !=

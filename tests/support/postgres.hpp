@@ -70,6 +70,9 @@ private:
     pid_t pid_ = 0;
 };
 
+// Applies everything in migrations/ to the database at `url`, as `rollcall migrate` does.
+void migrate(const std::string& url);
+
 // A database for one test, dropped after it.
 class Database {
 public:
