@@ -61,6 +61,8 @@ test('the first synced user is visible; a second start goes on with the same dat
     );
     assert.ok(id);
     const [, clerk] = await first.said(/Clerk +(http:\/\/\S+)/);
+    const [, auth] = await first.said(/Auth users +curl (http:\/\/\S+)/);
+    assert.deepEqual(Object.keys(await (await fetch(auth)).json()), ['total', 'users']);
     const [, postgres] = await first.said(/psql '([^']+)'/);
     const made = await fetch(`${clerk}/v1/users`, {
       method: 'POST',
@@ -76,6 +78,10 @@ test('the first synced user is visible; a second start goes on with the same dat
     await first.said(
       new RegExp(`row +${user.id} +applied: ada@example.com \\| Ada Lovelace \\| user`),
     );
+    await until(async () => {
+      const { users } = await (await fetch(auth)).json();
+      return users.some((one) => one.app_metadata.clerk_id === user.id);
+    }, 'Ada in the simulated Supabase Auth');
     await first.said(/pass +full +\d users seen, \d changed/);
     await createUnheard(first, 'unheard@example.com');
     await first.said(/pass +incremental +\d users seen, 1 changed/);
@@ -89,6 +95,12 @@ test('the first synced user is visible; a second start goes on with the same dat
       { encoding: 'utf8' },
     );
     assert.equal(count.stdout.trim(), 'Ada Lovelace', count.stderr);
+    // The simulated Auth began empty.
+    const [, refilled] = await second.said(/Auth users +curl (http:\/\/\S+)/);
+    await until(async () => {
+      const { users } = await (await fetch(refilled)).json();
+      return users.some((one) => one.app_metadata.clerk_id === user.id);
+    }, 'Ada in the simulated Supabase Auth once more');
     // Killed outright it leaves no server behind, and the next start waits for the one that ends.
     const socket = /host=([^&]+)/.exec(postgres)[1];
     second.child.kill('SIGKILL');

@@ -1,10 +1,9 @@
 // A database, a simulated Clerk and the built binary's `sync` and `audit` between them.
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 
-import { Service, migrate, rollcall } from './service.mjs';
-import { SECRET_KEY, Simulator, binary, until } from './simulator.mjs';
+import { start } from './child.mjs';
+import { Service, freshDatabase, rollcall } from './service.mjs';
+import { SECRET_KEY, Simulator, binary, faultsBinary, until } from './simulator.mjs';
 import { table, truth } from './truth.mjs';
 
 export class Polled {
@@ -13,8 +12,7 @@ export class Polled {
     const polled = new Polled();
     polled.services = [];
     polled.postgres = postgres;
-    polled.database = await postgres.create();
-    migrate(postgres.url(polled.database));
+    polled.database = await freshDatabase(postgres);
     const seed = flags.includes('--seed') ? [] : ['--seed', '7'];
     polled.sim = await Simulator.start('--users', String(users), ...seed, ...flags);
     polled.env = {
@@ -70,14 +68,14 @@ export class Polled {
 
   // A run that goes on beside the test: `ended` gives code and output.
   begin(args, env = {}) {
-    const child = spawn(binary(), args, {
+    const child = start(env.ROLLCALL_FAILPOINT ? faultsBinary() : binary(), args, {
       env: { PATH: process.env.PATH, ...this.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const output = { stdout: '', stderr: '' };
     child.stdout.on('data', (chunk) => (output.stdout += chunk));
     child.stderr.on('data', (chunk) => (output.stderr += chunk));
-    const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, ...output }));
+    const ended = child.closed.then(([code, signal]) => ({ code, signal, ...output }));
     return { child, ended };
   }
 

@@ -46,9 +46,14 @@ function faketime() {
   return found;
 }
 
+// What gives a process a clock that is off by `offset`, as "+1h"; its timers go on as ever.
+export function wrongClock(offset) {
+  return { LD_PRELOAD: faketime(), FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+}
+
 export class Postgres {
-  // With `clock` true, set_clock() moves the server's clock while it runs.
-  static async start({ clock = false } = {}) {
+  // With a private folder, and nothing in it.
+  static housed() {
     const server = new Postgres();
     server.bin = programs();
     server.folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-e2e-'));
@@ -57,6 +62,12 @@ export class Postgres {
       chownSync(server.folder, id('-u'), id('-g'));
     }
     server.data = path.join(server.folder, 'data');
+    return server;
+  }
+
+  // With `clock` true, set_clock() moves the server's clock while it runs.
+  static async start({ clock = false } = {}) {
+    const server = Postgres.housed();
     run(path.join(server.bin, 'initdb'), [
       '-N',
       '-D',
@@ -93,6 +104,22 @@ export class Postgres {
       ['-D', this.data, '-w', '-l', path.join(this.folder, 'log'), '-o', options, 'start'],
       env,
     );
+  }
+
+  // A replica that every commit waits for from now on; promote() makes it a server of its own.
+  async replica() {
+    const replica = Postgres.housed();
+    const from = ['-h', this.folder, '-U', 'postgres', '-c', 'fast', '-N', '-R'];
+    run(path.join(this.bin, 'pg_basebackup'), [...from, '-D', replica.data]);
+    replica.up();
+    process.on('exit', () => replica.remove());
+    await this.query('postgres', "ALTER SYSTEM SET synchronous_standby_names = '*'");
+    await this.query('postgres', 'SELECT pg_reload_conf()');
+    return replica;
+  }
+
+  promote() {
+    run(path.join(this.bin, 'pg_ctl'), ['-D', this.data, '-w', 'promote']);
   }
 
   // The server's clock is `seconds` ahead of ours from now on, or behind.

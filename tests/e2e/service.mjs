@@ -1,12 +1,13 @@
 // The built binary's `rollcall serve` as a black box, and Clerk's side of the webhook, signed by
 // the real svix library.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http from 'node:http';
 import { createServer } from 'node:net';
 import { Webhook } from 'svix';
 
-import { binary, until } from './simulator.mjs';
+import { ended, isRunning, release, start } from './child.mjs';
+import { binary, faultsBinary, until } from './simulator.mjs';
 
 export const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 export const ADMIN_TOKEN = 'admin-token-of-the-tests';
@@ -14,7 +15,7 @@ export const CRON_SECRET = 'cron-key-of-the-tests';
 
 // A port that nobody has, below those that the kernel gives to connections: it stays free until
 // the service takes it, and while the service is away.
-async function freePort() {
+export async function freePort() {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
     const server = createServer().listen(port, '127.0.0.1');
@@ -45,10 +46,22 @@ export function migrate(url, env = {}) {
   return done.stdout;
 }
 
+// A new database of `postgres` with the schema in it; its name.
+export async function freshDatabase(postgres) {
+  const database = await postgres.create();
+  migrate(postgres.url(database));
+  return database;
+}
+
 export class Service {
-  // In webhook mode unless `env` says otherwise.
-  static async start(url, env = {}, { waitUntilReady = true } = {}) {
+  // In webhook mode unless `env` says otherwise; of this build unless `program` is another.
+  static async start(
+    url,
+    env = {},
+    { waitUntilReady = true, program = binary(), failpoint } = {},
+  ) {
     const service = new Service();
+    service.program = program;
     service.port = await freePort();
     service.adminPort = await freePort();
     service.env = {
@@ -65,21 +78,31 @@ export class Service {
     };
     service.agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
     service.log = '';
-    service.launch();
+    service.launch({ failpoint });
     if (waitUntilReady) await service.ready();
     return service;
   }
 
-  launch() {
-    this.child = spawn(binary(), ['serve'], { env: this.env, stdio: ['ignore', 'ignore', 'pipe'] });
+  // With `prefix`, the words of a command that becomes the service in the end; with `failpoint`,
+  // the program that has fail points, and this one armed.
+  launch({ prefix = [], failpoint } = {}) {
+    const program = failpoint ? faultsBinary() : this.program;
+    const [command, ...words] = [...prefix, program, 'serve'];
+    const env = failpoint ? { ...this.env, ROLLCALL_FAILPOINT: failpoint } : this.env;
+    this.child = start(command, words, { env, stdio: ['ignore', 'ignore', 'pipe'] });
     this.child.stderr.on('data', (chunk) => (this.log += chunk));
-    this.closed = once(this.child, 'close');
+    release(this.child);
+  }
+
+  // Its end, as [code, signal].
+  get closed() {
+    return ended(this.child);
   }
 
   ready() {
     return until(
       async () => {
-        if (this.child.exitCode !== null) throw new Error(`serve ended: ${this.log}`);
+        if (!isRunning(this.child)) throw new Error(`serve ended: ${this.log}`);
         return (await this.get('/readyz', this.adminPort).catch(() => ({}))).status === 200;
       },
       'the service to be ready',
@@ -94,7 +117,7 @@ export class Service {
   }
 
   async stop(signal = 'SIGTERM') {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill(signal);
+    if (isRunning(this.child)) this.child.kill(signal);
     const [code] = await this.closed;
     this.agent.destroy();
     return code;

@@ -4,7 +4,14 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Postgres } from './postgres.mjs';
-import { ADMIN_TOKEN, Service, migrate, rollcall } from './service.mjs';
+import {
+  ADMIN_TOKEN,
+  Service,
+  deletedEvent,
+  migrate,
+  rollcall,
+  userEvent,
+} from './service.mjs';
 import { Simulator, until } from './simulator.mjs';
 
 let postgres, database, url, sim, services;
@@ -35,7 +42,7 @@ const listed = (service) =>
 test('an alert is told once, listed by every instance, and told to be over', async () => {
   await postgres.query(
     database,
-    "INSERT INTO job_queue (job_type, payload, status) VALUES ('USER_CREATED', '{}', 'FAILED')",
+    "INSERT INTO job_queue (job_type, payload, status) VALUES ('REFRESH_USER', '{}', 'FAILED')",
   );
   const [first] = await until(async () => {
     const alerts = await received();
@@ -74,6 +81,25 @@ test('an alert is told once, listed by every instance, and told to be over', asy
   assert.match(logs, /"alert_firing"/);
   assert.match(logs, /"alert_resolved"/);
   assert.ok(!logs.includes('verysecret'));
+});
+
+test('a burst of deletions by webhook is told once', async () => {
+  const ids = Array.from({ length: 12 }, (_, n) => `user_burst${n}`);
+  const send = async (event) => assert.equal((await services[0].deliver(event)).status, 202);
+  for (const id of ids) await send(userEvent('user.created', id, 1000));
+  await until(async () => {
+    const [{ users }] = await postgres.query(database, 'SELECT count(*)::int AS users FROM users');
+    return users === ids.length;
+  }, 'their rows');
+  for (const id of ids) await send(deletedEvent(id));
+  const bursts = async () => (await received()).filter((one) => one.alert === 'DeletionBurst');
+  const [burst] = await until(async () => {
+    const told = await bursts();
+    return told.length > 0 && told;
+  }, 'the alert');
+  assert.equal(burst.status, 'firing');
+  assert.match(burst.summary, /^1[12] users were deleted by webhook within an hour/);
+  assert.equal((await bursts()).length, 1);
 });
 
 test('the address is masked, and must be a safe one', () => {

@@ -1,13 +1,21 @@
 // The commands of the binary: exit codes, what they print, what they refuse.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { Webhook } from 'svix';
 
 import { Postgres } from './postgres.mjs';
-import { ADMIN_TOKEN, Service, WEBHOOK_SECRET, migrate, rollcall, userEvent } from './service.mjs';
+import {
+  ADMIN_TOKEN,
+  Service,
+  WEBHOOK_SECRET,
+  freshDatabase,
+  migrate,
+  rollcall,
+  userEvent,
+} from './service.mjs';
 import { until } from './simulator.mjs';
 
 let postgres, database, url, folder;
@@ -45,6 +53,22 @@ test('a word that is no command is named', () => {
     const { code, stderr } = rollcall(words);
     assert.equal(code, 2);
     assert.match(stderr, said);
+  }
+});
+
+test('an empty word, as of a variable without a value, widens nothing', () => {
+  for (const words of [
+    ['jobs', 'cancel', '--reason', '', '--dry-run'],
+    ['jobs', 'cancel', '', '--status', 'PENDING', '--dry-run'],
+    ['users', 'erase', '', '--yes'],
+    ['audit-log', '--target', ''],
+    ['sync', '--user', ''],
+    ['doctor', '--self-test', ''],
+    ['--config', '', 'config', 'print'],
+  ]) {
+    const { code, stderr } = rollcall(words);
+    assert.equal(code, 2, words.join(' '));
+    assert.match(stderr, /must not be empty/);
   }
 });
 
@@ -204,8 +228,7 @@ test('verify webhook tells the reason first', () => {
 });
 
 test('seen from outside: health, status, metrics, reload', async () => {
-  const own = await postgres.create();
-  migrate(postgres.url(own));
+  const own = await freshDatabase(postgres);
   const file = path.join(folder, 'reload.toml');
   writeFileSync(file, '[log]\nlevel = "info"\n');
   const service = await Service.start(postgres.url(own), { ROLLCALL_CONFIG: file });
@@ -228,6 +251,7 @@ test('seen from outside: health, status, metrics, reload', async () => {
       [
         ['users', 0, 0],
         ['effects', 0, 0],
+        ['mirror', 0, 0],
       ],
     );
     assert.equal((await service.get('/metrics')).status, 404);
@@ -274,9 +298,14 @@ test('seen from outside: health, status, metrics, reload', async () => {
     service.child.kill('SIGHUP');
     await until(() => service.log.includes('config_reload_failed'), 'the refusal in the log');
     assert.match(await service.metrics(), /rollcall_config_last_reload_successful 0/);
-    writeFileSync(file, '[log]\nlevel = "debug"\n');
+    assert.ok(!service.log.includes('secret_file_open'), 'no secret, or nobody may read it');
+    writeFileSync(file, '[log]\nlevel = "debug"\n[alerts]\nwebhook_url = "http://127.0.0.1:9/"\n');
+    chmodSync(file, 0o644);
     service.child.kill('SIGHUP');
     await until(() => service.log.includes('config_reloaded'), 'the reload in the log');
+    const [told] = /^.*"secret_file_open".*$/m.exec(service.log);
+    assert.equal(JSON.parse(told).key, 'alerts.webhook_url');
+    assert.equal(JSON.parse(told).file, file);
     for (const line of service.log.trim().split('\n')) JSON.parse(line);
     assert.ok(!/canary/i.test(service.log), 'no personal data in the log');
   } finally {

@@ -5,7 +5,7 @@ import http from 'node:http';
 import { after, before, test } from 'node:test';
 
 import { Postgres } from './postgres.mjs';
-import { Service, migrate, userEvent } from './service.mjs';
+import { Service, freshDatabase, userEvent } from './service.mjs';
 import { until } from './simulator.mjs';
 
 let postgres;
@@ -15,8 +15,7 @@ before(async () => {
 after(() => postgres?.remove());
 
 test('a Clerk that hangs holds up neither other users nor the end', async () => {
-  const database = await postgres.create();
-  migrate(postgres.url(database));
+  const database = await freshDatabase(postgres);
   let questions = 0;
   const clerk = http.createServer(() => {
     questions += 1; // and no answer

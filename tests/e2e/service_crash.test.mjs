@@ -3,21 +3,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { PgProxy } from './pg_proxy.mjs';
 import { Postgres } from './postgres.mjs';
-import { Service, messageId, migrate, userEvent } from './service.mjs';
-import { until } from './simulator.mjs';
+import { Service, freshDatabase, messageId, migrate, userEvent } from './service.mjs';
+import { SECRET_KEY, Simulator, until } from './simulator.mjs';
 
 let postgres;
 before(async () => {
   postgres = await Postgres.start();
 });
 after(() => postgres?.remove());
-
-async function freshDatabase() {
-  const database = await postgres.create();
-  migrate(postgres.url(database));
-  return database;
-}
 
 // Sends `count` events of distinct users, as Svix would: what is not answered 2xx comes again with
 // the same id, later. `round` makes the ids.
@@ -88,7 +83,7 @@ async function everyoneIsThere(database, sender) {
 }
 
 test('kill -9 with hundreds of deliveries in flight, again and again', async () => {
-  const database = await freshDatabase();
+  const database = await freshDatabase(postgres);
   const service = await Service.start(postgres.url(database));
   const sender = new Sender('kill');
   try {
@@ -117,8 +112,9 @@ test('kill -9 with hundreds of deliveries in flight, again and again', async () 
   }
 });
 
+// fault 14
 test('PostgreSQL stopped hard and started again under load', async () => {
-  const database = await freshDatabase();
+  const database = await freshDatabase(postgres);
   const service = await Service.start(postgres.url(database));
   const sender = new Sender('stop').add(300);
   try {
@@ -147,8 +143,9 @@ test('PostgreSQL stopped hard and started again under load', async () => {
   }
 });
 
+// fault 14
 test('seconds after PostgreSQL is back events are rows again, after however long', async () => {
-  const database = await freshDatabase();
+  const database = await freshDatabase(postgres);
   const service = await Service.start(postgres.url(database));
   try {
     postgres.down('immediate');
@@ -179,7 +176,7 @@ test('seconds after PostgreSQL is back events are rows again, after however long
 });
 
 test('two instances share one database', async () => {
-  const database = await freshDatabase();
+  const database = await freshDatabase(postgres);
   const services = await Promise.all([
     Service.start(postgres.url(database)),
     Service.start(postgres.url(database)),
@@ -203,7 +200,7 @@ test('two instances share one database', async () => {
 });
 
 test('/readyz follows the database within two seconds or so, down and up', async () => {
-  const service = await Service.start(postgres.url(await freshDatabase()));
+  const service = await Service.start(postgres.url(await freshDatabase(postgres)));
   const turns = async (status, limit) => {
     const begun = Date.now();
     await until(
@@ -251,11 +248,11 @@ test('a service that starts before its database or schema waits for both', async
 });
 
 test('SIGTERM answers what is in flight, and ends with 0', async () => {
-  const database = await freshDatabase();
+  const database = await freshDatabase(postgres);
   const service = await Service.start(postgres.url(database));
   const sender = new Sender('drain').add(300);
   const statuses = await sender.send(service, async () => {
-    await new Promise((resolve) => setTimeout(resolve, 30));
+    await until(() => sender.acknowledged.size > 0, 'the first answer');
     service.child.kill('SIGTERM');
   });
   const [code] = await service.closed;
@@ -272,4 +269,34 @@ test('SIGTERM answers what is in flight, and ends with 0', async () => {
     [[...sender.acknowledged]],
   );
   assert.equal(n, sender.acknowledged.size);
+});
+
+test('SIGTERM before the database has answered: what opens too late begins nothing', async () => {
+  const database = await freshDatabase(postgres);
+  const proxy = await PgProxy.start(postgres);
+  const sim = await Simulator.start();
+  proxy.freeze();
+  const service = await Service.start(
+    proxy.url(database),
+    { ROLLCALL_MODE: 'hybrid', CLERK_API_URL: sim.url, CLERK_SECRET_KEY: SECRET_KEY },
+    { waitUntilReady: false },
+  );
+  try {
+    await until(
+      async () => (await service.get('/livez').catch(() => ({}))).status === 200,
+      'alive',
+    );
+    service.child.kill('SIGTERM');
+    await until(() => service.log.includes('"service_draining"'), 'the drain');
+    proxy.freeze(false);
+    const [code, signal] = await service.closed;
+    assert.deepEqual([code, signal], [0, null], service.log);
+    assert.ok(!service.log.includes('_duty_taken'), service.log);
+    assert.ok(!service.log.includes('"directory_open"'), service.log);
+  } finally {
+    proxy.freeze(false);
+    await service.stop('SIGKILL');
+    await sim.stop();
+    await proxy.stop();
+  }
 });

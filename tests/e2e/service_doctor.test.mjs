@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { Postgres } from './postgres.mjs';
-import { WEBHOOK_SECRET, migrate, rollcall } from './service.mjs';
+import { Service, WEBHOOK_SECRET, migrate, rollcall } from './service.mjs';
 import { SECRET_KEY, Simulator } from './simulator.mjs';
 
 let postgres, url, env;
@@ -44,6 +44,10 @@ test('a deployment that is well', async () => {
       'clerk_key',
       'clerk_clock',
       'clerk_instance',
+      'database_role',
+      'replication',
+      'queue_age',
+      'circuits',
     ]) {
       const { code, verdict, message } = finding(check, {
         CLERK_SECRET_KEY: SECRET_KEY,
@@ -54,6 +58,28 @@ test('a deployment that is well', async () => {
   } finally {
     await sim.stop();
   }
+});
+
+test('a variable that looks like a setting and is none, and what Kubernetes writes', async () => {
+  const strange = {
+    ROLLCALL_ROLES: 'canary',
+    ROLLCALL_SERVICE_HOST: '10.0.0.1',
+    ROLLCALL_SERVICE_PORT: '80',
+    ROLLCALL_PORT: 'tcp://10.0.0.1:80',
+    ROLLCALL_PORT_8080_TCP: 'tcp://10.0.0.1:8080',
+    ROLLCALL_PORT_8080_TCP_ADDR: '10.0.0.1',
+  };
+  const { code, verdict, message, advice } = finding('environment', strange);
+  assert.deepEqual([code, verdict], [0, 'warn']);
+  assert.equal(message, 'ROLLCALL_ROLES is no setting and changes nothing');
+  assert.equal(advice, 'is ROLLCALL_SERVE_ROLES meant?');
+  const service = await Service.start(url, strange);
+  assert.equal(await service.stop(), 0);
+  const told = service.log.split('\n').filter((line) => /environment_not_understood/.test(line));
+  assert.equal(told.length, 1, service.log);
+  const { level, name, likely } = JSON.parse(told[0]);
+  assert.deepEqual([level, name, likely], ['warn', 'ROLLCALL_ROLES', 'ROLLCALL_SERVE_ROLES']);
+  assert.ok(!service.log.includes('canary'));
 });
 
 test('a database that is not there, the wrong one, or without a schema', async () => {

@@ -11,8 +11,8 @@ import {
   CRON_SECRET,
   Service,
   deletedEvent,
+  freshDatabase,
   messageId,
-  migrate,
   signed,
   userEvent,
 } from './service.mjs';
@@ -21,8 +21,7 @@ import { until } from './simulator.mjs';
 let postgres, database, service;
 before(async () => {
   postgres = await Postgres.start();
-  database = await postgres.create();
-  migrate(postgres.url(database));
+  database = await freshDatabase(postgres);
   service = await Service.start(postgres.url(database));
 });
 after(async () => {
@@ -84,6 +83,7 @@ test('created, updated and deleted answer with their message and job', async () 
   }
 });
 
+// fault 1
 test('fifty copies at once are one job, and each hears so', async () => {
   const body = userEvent('user.created', 'user_fifty', 1000);
   const id = messageId();
@@ -170,6 +170,7 @@ test('bytes that text cannot hold are kept in base64', async () => {
   assert.equal(job.original_event, `base64:${bytes.toString('base64')}`);
 });
 
+// fault 7
 test('everything wrong with a signature is the same 401', async () => {
   const body = userEvent('user.created', 'user_refused', 1000);
   const good = signed(body);
@@ -224,6 +225,15 @@ test('content types and sizes are judged', async () => {
   assert.equal((await service.deliver(large)).status, 413);
 });
 
+test('the cron route wants its key', async () => {
+  assert.equal((await service.get('/api/cron/process-jobs')).status, 401);
+  const answer = await service.get('/api/cron/process-jobs', service.port, {
+    authorization: `Bearer ${CRON_SECRET}`,
+  });
+  assert.equal(answer.status, 200);
+  assert.equal(answer.json.success, true);
+});
+
 test('one address that keeps failing is limited; signed deliveries pass', async () => {
   const body = userEvent('user.created', 'user_flood', 1000);
   const bad = {
@@ -244,15 +254,6 @@ test('both paths are one route; others do not exist', async () => {
   assert.equal((await service.deliver(body, { path: '/api/webhooks/clerk' })).status, 202);
   assert.equal((await service.get('/webhooks/clerk')).status, 405);
   assert.equal((await service.get('/nothing')).status, 404);
-});
-
-test('the cron route wants its key', async () => {
-  assert.equal((await service.get('/api/cron/process-jobs')).status, 401);
-  const answer = await service.get('/api/cron/process-jobs', service.port, {
-    authorization: `Bearer ${CRON_SECRET}`,
-  });
-  assert.equal(answer.status, 200);
-  assert.equal(answer.json.success, true);
 });
 
 const folders = [
@@ -287,12 +288,12 @@ function expected({ type, data }) {
   };
 }
 
+// fault 28
 test('every sample of a user event ends in the right row', async () => {
   const samples = folders.flatMap(read);
   assert.ok(samples.length >= 10, `${samples.length} samples`);
   for (const file of samples) {
-    const fresh = await postgres.create();
-    migrate(postgres.url(fresh));
+    const fresh = await freshDatabase(postgres);
     const alone = await Service.start(postgres.url(fresh));
     try {
       const body = readFileSync(file, 'utf8');

@@ -7,6 +7,12 @@ import { test } from 'node:test';
 
 import { Receiver, Simulator, runToEnd } from './simulator.mjs';
 
+// Of a hosted project: its claims name it in `ref`.
+const REAL_JWT = [{ alg: 'HS256' }, { role: 'service_role', ref: 'abcdefghijklmnopqrst' }]
+  .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+  .join('.')
+  .concat('.c2ln');
+
 test('live keys and other machines are refused', async () => {
   for (const [args, word] of [
     [['--secret-key', 'sk_live_abc'], 'live'],
@@ -19,6 +25,10 @@ test('live keys and other machines are refused', async () => {
     [['--webhook-url', 'http://127.0.0.1.evil.com'], 'loopback'],
     [['--webhook-secret', 'whsec_'], '24'],
     [['--fault', 'dorp=1'], 'dorp'],
+    [['--fault', 'auth_down=0.5'], 'true or false'],
+    [['--supabase-listen', '0.0.0.0:0'], 'loopback'],
+    [['--supabase-key', 'sb_secret_abc'], 'sb_secret_rollcall_'],
+    [['--supabase-key', REAL_JWT], 'real Supabase'],
   ]) {
     const { code, output } = await runToEnd(...args);
     assert.equal(code, 78, `${args}: ${output}`);
@@ -112,6 +122,9 @@ test('the help names every flag', async () => {
     '--fault',
     '--rate-limit',
     '--state',
+    '--supabase-listen',
+    '--supabase-key',
+    '--supabase-bare',
   ]) {
     assert.ok(output.includes(flag), flag);
   }

@@ -7,6 +7,8 @@ import path from 'node:path';
 import readline from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { ended, isRunning, release, start } from './child.mjs';
+
 export const SECRET_KEY = 'sk_test_e2e';
 export const WEBHOOK_SECRET = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
 
@@ -24,6 +26,13 @@ export function binary() {
     .filter((candidate) => existsSync(candidate))
     .sort((a, b) => built(b) - built(a));
   if (!found) throw new Error(`no rollcall binary: build it first (${candidates.join(', ')})`);
+  return found;
+}
+
+// The same program with fail points that can be armed, built beside it.
+export function faultsBinary() {
+  const found = path.join(path.dirname(binary()), 'rollcall_faults');
+  if (!existsSync(found)) throw new Error(`no ${found}: cmake --build … --target rollcall_faults`);
   return found;
 }
 
@@ -54,31 +63,38 @@ export async function runToEnd(...args) {
 export class Simulator {
   static async start(...args) {
     const all = ['sim', '--listen', '127.0.0.1:0', '--secret-key', SECRET_KEY];
-    const child = spawn(binary(), [...all, '--webhook-secret', WEBHOOK_SECRET, ...args], {
+    const child = start(binary(), [...all, '--webhook-secret', WEBHOOK_SECRET, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     let errors = '';
     child.stderr.on('data', (chunk) => (errors += chunk));
-    const exited = once(child, 'close').then(([code]) => {
+    const exited = child.closed.then(([code]) => {
       throw new Error(`rollcall sim ended with ${code}: ${errors}`);
     });
     exited.catch(() => {});
     const lines = readline.createInterface({ input: child.stdout });
+    // The lines for a shell, as they come.
+    const environment = {};
+    lines.on('line', (line) => {
+      const [, name, value] = /^([A-Z_]+)=(.*)$/.exec(line) ?? [];
+      if (name) environment[name] = value;
+    });
     const [first] = await Promise.race([once(lines, 'line'), exited]);
     const url = /^sim listening on (http:\/\/127\.0\.0\.1:\d+)$/.exec(first)?.[1];
     if (!url) throw new Error(`unexpected first line: ${first}`);
-    return new Simulator(child, url);
+    release(child);
+    return new Simulator(child, url, environment);
   }
 
-  constructor(child, url) {
+  constructor(child, url, environment) {
     this.child = child;
     this.url = url;
+    this.environment = environment;
   }
 
   async stop() {
-    if (this.child.exitCode !== null) return this.child.exitCode;
-    this.child.kill('SIGTERM');
-    const [code] = await once(this.child, 'close');
+    if (isRunning(this.child)) this.child.kill('SIGTERM');
+    const [code] = await ended(this.child);
     return code;
   }
 
@@ -118,6 +134,7 @@ export class Receiver {
   static async start() {
     const receiver = new Receiver();
     await new Promise((resolve) => receiver.server.listen(0, '127.0.0.1', resolve));
+    receiver.server.unref();
     return receiver;
   }
 

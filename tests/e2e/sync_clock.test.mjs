@@ -8,7 +8,6 @@ import { Postgres } from './postgres.mjs';
 import { until } from './simulator.mjs';
 
 const hour = 3600;
-const lease = 15_000; // how long a holder that died is waited for
 
 let postgres;
 before(async () => {
@@ -30,7 +29,6 @@ async function follows(polled, name) {
       return rows.get(changed)?.name === name && rows.has(born.id) && !rows.has(gone);
     },
     `what happened ${name} to reach the table`,
-    lease + 10_000,
   );
 }
 
@@ -38,6 +36,7 @@ for (const [name, jump] of [
   ['back', -hour],
   ['ahead', hour],
 ]) {
+  // fault 22
   test(`the clock jumps an hour ${name}`, async () => {
     postgres.set_clock(0);
     const polled = await Polled.start(postgres, 20);

@@ -327,6 +327,7 @@ describe('exit codes', () => {
       assert.equal(lost.code, 69, lost.stderr);
     }));
 
+  // fault 45
   test('1 with a wrong key, or one of another instance', () =>
     with_(2, async (polled) => {
       polled.full();

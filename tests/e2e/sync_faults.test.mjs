@@ -21,6 +21,7 @@ before(async () => {
 });
 after(() => postgres?.remove());
 
+// fault 23, 24, 25, 27
 describe('nobody is deleted by', () => {
   let polled;
   before(async () => {
@@ -99,6 +100,7 @@ async function act(polled, random, { people, gone }, step) {
 }
 
 for (const seed of seeds) {
+  // fault 26
   test(`seed ${seed}: users come, change and go while passes run`, async () => {
     const polled = await Polled.start(postgres, users, '--seed', String(seed));
     try {

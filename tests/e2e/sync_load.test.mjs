@@ -25,6 +25,7 @@ async function backlog(polled) {
   return jobs;
 }
 
+// fault 32
 test('who signs up during a resync and a burst is there before their end', async (t) => {
   const polled = await Polled.start(postgres, users);
   try {

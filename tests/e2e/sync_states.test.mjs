@@ -54,6 +54,7 @@ describe('one complete pass', () => {
     assert.equal(summary.seen, users);
   });
 
+  // fault 4
   test('makes up for webhooks that were lost', async () => {
     await changeSome(polled);
     const summary = await converges(polled);
@@ -74,6 +75,7 @@ describe('one complete pass', () => {
     await converges(polled);
   });
 
+  // fault 44
   test('follows a backup that was restored', async () => {
     const tables = ['public.users', 'rollcall.ledger', 'rollcall.sync_state'];
     for (const table of tables) {
