@@ -2,9 +2,11 @@
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
+import { flood } from './groups/flood.mjs';
 import { held } from './groups/held.mjs';
 import { intake } from './groups/intake.mjs';
 import { jobs } from './groups/jobs.mjs';
+import { outage } from './groups/outage.mjs';
 import { polling } from './groups/polling.mjs';
 import { visible } from './groups/visible.mjs';
 import { whole } from './groups/whole.mjs';
@@ -14,10 +16,10 @@ import { installPeers } from './lib/peer.mjs';
 import { judge, keep, table, writeResults } from './lib/report.mjs';
 import { prepareTemplate } from './lib/rollcall.mjs';
 
-const groups = { intake, whole, jobs, visible, held, polling };
+const groups = { intake, flood, whole, jobs, visible, held, polling, outage };
 const help = `./dev bench [--only GROUP]… [--quick] [--check] [--keep] [--no-build]
 
-Measures rollcall next to its peers on this machine; about 25 minutes.
+Measures rollcall next to its peers on this machine; about 45 minutes.
 
   --only GROUP   ${Object.keys(groups).join(', ')}; may be repeated
   --quick        shorter runs, a tenth of the time: a first look, not a measurement
@@ -30,8 +32,14 @@ The table goes to the terminal, everything measured to build/bench/results.json.
 `;
 
 const sizes = {
-  full: { seconds: 5, jobs: 60000, finished: 1000000, heldSeconds: 300, lone: 300, users: 1000000 },
-  quick: { seconds: 2, jobs: 15000, finished: 100000, heldSeconds: 20, lone: 60, users: 100000 },
+  full: {
+    ...{ seconds: 5, jobs: 60000, finished: 1000000, heldSeconds: 300, lone: 300 },
+    ...{ users: 1000000, outageSeconds: 600 },
+  },
+  quick: {
+    ...{ seconds: 2, jobs: 15000, finished: 100000, heldSeconds: 20, lone: 60 },
+    ...{ users: 100000, outageSeconds: 40 },
+  },
 };
 
 function readOptions() {

@@ -11,6 +11,7 @@ import { inTurn, median, ratio } from '../lib/stats.mjs';
 
 const empty = 'rollcall_empty';
 const full = 'rollcall_full';
+const mirrored = 'rollcall_mirrored';
 const graphile = 'graphile';
 const classic = 'classic_fused';
 const batch = 128; // rows of sql/fused.sql
@@ -21,6 +22,23 @@ async function measureEmpty({ cluster, jobs }) {
   const users = await fill(cluster, empty, jobs);
   await cluster.settle();
   return burn(cluster, empty, users);
+}
+
+// With the outbox of the mirror, whose jobs nobody works off.
+async function measureMirrored({ cluster, jobs }) {
+  await freshDatabase(cluster, mirrored);
+  await cluster.rows(mirrored, `UPDATE rollcall.mirror_state SET wanted_until = 'infinity'`);
+  const users = await fill(cluster, mirrored, jobs);
+  await cluster.settle();
+  const rate = await burn(cluster, mirrored, users);
+  const armed = Number(
+    await cluster.value(
+      mirrored,
+      `SELECT count(*) FROM public.job_queue WHERE job_type = 'MIRROR_USER'`,
+    ),
+  );
+  if (armed !== users.count) throw new Error(`${armed} of ${users.count} users are in the outbox`);
+  return rate;
 }
 
 // Rows as the worker leaves them, copied until there are `finished` of them; then the statistics
@@ -141,6 +159,7 @@ export async function jobs(context) {
     {
       rollcall: () => measureEmpty(context),
       full: () => measureFull(context),
+      mirrored: () => measureMirrored(context),
       graphile: () => measureGraphile(context),
       fused: () => measureFused(context),
     },
@@ -168,6 +187,13 @@ export async function jobs(context) {
         `user jobs/s, ${finished.toLocaleString('en-US')} finished rows ÷ none`,
         0.9,
         runs.full,
+        runs.rollcall,
+      ),
+      over(
+        'jobs_mirror_vs_plain',
+        'user jobs/s, the outbox of the mirror on ÷ off',
+        0.6,
+        runs.mirrored,
         runs.rollcall,
       ),
     ],

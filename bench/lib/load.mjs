@@ -9,6 +9,10 @@ export const userPrefix = 'user_2g7np7Hrk0SN6kj5';
 const userCreated = join(paths.bench, 'data/user_created.json');
 const customerCreated = join(paths.bench, 'data/customer_created.json');
 
+// Every address of 127.0.0.0/8 is this machine's.
+const flooder = '127.0.0.2';
+const senders = ['127.0.0.3', '127.0.0.4', '127.0.0.5', flooder];
+
 // A stalled disk may cost a service some 503; more of them, and the run measures something else.
 const leastAccepted = 0.99;
 
@@ -46,7 +50,40 @@ export async function send({ ports, connections = 64, seconds, count, rate = 0, 
   return outcome;
 }
 
-export async function visible({ port, database, count }) {
+// Deliveries from several addresses, the flooder's own among them, at a steady rate.
+export function trickle({ port, seconds, rate }) {
+  return generate({
+    port,
+    seconds,
+    rate,
+    scheme: 'svix',
+    sources: senders,
+    connections: 32,
+  });
+}
+
+// What one address sends that does not verify. Beyond the limit each answer is a 429.
+export function flood({ port, seconds, rate }) {
+  return generate({ port, seconds, rate, scheme: 'forged', sources: [flooder], connections: 64 });
+}
+
+async function generate({ port, seconds, rate, scheme, sources, connections }) {
+  const count = Math.ceil(seconds * rate);
+  return JSON.parse(
+    await runToEnd(
+      paths.load,
+      [
+        'send',
+        ...['--events', userCreated, '--scheme', scheme, '--secret', secret, '--port', port],
+        ...['--first', takeUsers(count), '--count', count, '--connections', connections],
+        ...['--duration', seconds * 2, '--rate', rate, '--source', sources.join(',')],
+      ].map(String),
+    ),
+  );
+}
+
+// One event at a time, `pauseMs` between them.
+export async function visible({ port, database, count, pauseMs = 20 }) {
   const first = takeUsers(count);
   const answer = await runToEnd(
     paths.load,
@@ -54,6 +91,7 @@ export async function visible({ port, database, count }) {
       'visible',
       ...['--events', userCreated, '--secret', secret, '--port', port, '--database', database],
       ...['--user-prefix', userPrefix, '--first', first, '--count', count],
+      ...['--pause-ms', pauseMs],
     ].map(String),
   );
   return JSON.parse(answer);

@@ -32,8 +32,8 @@ export async function freshDatabase(cluster, database) {
   await cluster.settle();
 }
 
-// `roles` undefined: the default ones.
-export async function startRollcall(cluster, database, { name, roles }) {
+// `roles` undefined: the default ones. `more` is settings beside them.
+export async function startRollcall(cluster, database, { name, roles, more }) {
   const [port, admin] = await freePorts(2);
   const service = new Service(
     name,
@@ -43,6 +43,7 @@ export async function startRollcall(cluster, database, { name, roles }) {
       ROLLCALL_LISTEN: `127.0.0.1:${port}`,
       ROLLCALL_ADMIN_LISTEN: `127.0.0.1:${admin}`,
       ...(roles ? { ROLLCALL_SERVE_ROLES: roles } : {}),
+      ...more,
     }),
   );
   await service.ready(() => answers(`http://127.0.0.1:${admin}/readyz`));

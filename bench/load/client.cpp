@@ -43,6 +43,7 @@ double cpu_seconds() {
 struct Connection {
     int fd = -1;
     std::uint16_t port = 0;
+    std::string source;
     bool busy = false;
     std::string_view unsent;
     Clock::time_point due;
@@ -57,6 +58,9 @@ public:
         connections_.resize(static_cast<std::size_t>(load.connections));
         for (std::size_t i = 0; i < connections_.size(); ++i) {
             connections_[i].port = load.ports[i % load.ports.size()];
+            if (!load.sources.empty()) {
+                connections_[i].source = load.sources[i % load.sources.size()];
+            }
             open(connections_[i]);
         }
     }
@@ -95,7 +99,7 @@ public:
 
 private:
     void open(Connection& connection) {
-        connection.fd = connect_to(connection.port);
+        connection.fd = connect_to(connection.port, connection.source);
         fcntl(connection.fd, F_SETFL, fcntl(connection.fd, F_GETFL) | O_NONBLOCK);
         connection.got = 0;
         connection.unsent = {};
@@ -237,8 +241,16 @@ Outcome run_load(const Load& load, const Requests& requests) {
     return Run(load, requests).run();
 }
 
-int connect_to(std::uint16_t port) {
+int connect_to(std::uint16_t port, const std::string& source) {
     const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (!source.empty()) {
+        sockaddr_in from{};
+        from.sin_family = AF_INET;
+        if (inet_pton(AF_INET, source.c_str(), &from.sin_addr) != 1 ||
+            bind(fd, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) {
+            fail("bind to " + source);
+        }
+    }
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(port);

@@ -14,6 +14,8 @@ namespace rollcall::bench {
 
 struct Load {
     std::vector<std::uint16_t> ports;  // of 127.0.0.1; connections take them in turn
+    // Addresses of this machine that connections come from, in turn: 127.0.0.2, …; none: any.
+    std::vector<std::string> sources;
     int connections = 64;
     std::chrono::duration<double> duration{5};
     // Requests a second, due at even intervals whether or not earlier ones were answered, and
@@ -37,8 +39,8 @@ struct Outcome {
 // connection can be made or an answer cannot be read.
 [[nodiscard]] Outcome run_load(const Load& load, const Requests& requests);
 
-// A connected TCP socket to 127.0.0.1:port, Nagle off; blocking.
-[[nodiscard]] int connect_to(std::uint16_t port);
+// A connected TCP socket to 127.0.0.1:port, Nagle off; blocking. `source` "": from any address.
+[[nodiscard]] int connect_to(std::uint16_t port, const std::string& source = "");
 
 // The length of the first whole HTTP answer in `bytes`, 0 while it is incomplete; sets `status`.
 [[nodiscard]] std::size_t answer_length(std::string_view bytes, int& status);

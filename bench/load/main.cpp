@@ -94,11 +94,9 @@ void add_request_options(CLI::App& command, Options& options) {
         ->required();
     command.add_option("--path", options.path);
     command.add_option("--scheme", options.signing.scheme)
-        ->check(CLI::IsMember({"svix", "stripe"}));
-    command.add_option("--secret", options.signing.secret)->required();
+        ->check(CLI::IsMember({"svix", "stripe", "forged"}));
+    command.add_option("--secret", options.signing.secret, "not for forged");
 }
-
-}  // namespace
 
 int bench_main(int argc, char** argv) {
     CLI::App app{"Load for rollcall and its peers"};
@@ -115,6 +113,9 @@ int bench_main(int argc, char** argv) {
     add_request_options(send, options);
     add_request_options(visible, options);
     send.add_option("--connections", options.load.connections)->check(CLI::Range(1, 10000));
+    send.add_option("--source", options.load.sources,
+                    "addresses of this machine to send from; several: taken in turn")
+        ->delimiter(',');
     send.add_option("--duration", options.duration, "seconds at most");
     send.add_option("--rate", options.load.rate, "requests a second; 0: as the answers come");
     visible.add_option("--database", options.watch.database)->required();
@@ -130,6 +131,7 @@ int bench_main(int argc, char** argv) {
     }
 }
 
+}  // namespace
 }  // namespace rollcall::bench
 
 int main(int argc, char** argv) {

@@ -12,7 +12,7 @@
 namespace rollcall::bench {
 
 struct Signing {
-    std::string scheme;  // svix | stripe
+    std::string scheme;  // svix | stripe | forged: as svix, by somebody who has not the secret
     std::string secret;  // whsec_<base64> for svix; used as it stands for stripe
 };
 
