@@ -1,6 +1,7 @@
 // The reader of events and users: whatever bytes come, what it takes from them can be stored, and
 // reading them twice gives the same.
 #include "base/json.hpp"
+#include "base/json_document.hpp"
 #include "base/result.hpp"
 #include "clerk/answers.hpp"
 #include "clerk/event.hpp"
@@ -71,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
            "once is as twice");
 
     if (const auto user = clerk::parse_user(body)) check_user(*user);
-    clerk::JsonDocument document;
+    JsonDocument document;
     for (const unsigned status : {200U, 401U, 404U, 429U}) {
         const auto said = clerk::success_of(http::Response::json(status, std::string(body)));
         const auto page = clerk::read_page_answer(said, document, true);
