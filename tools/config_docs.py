@@ -24,9 +24,13 @@ masked.
 Any key is also `ROLLCALL_<SECTION>_<KEY>` in the environment, lists separated by spaces; where a
 key has a name of its own, the last words of its explanation are that name. A secret is better kept
 out of the file: `<NAME>_FILE` in the environment, or `<key>_file` in the file, is a path to read it
-from. An empty variable counts as absent, so `""` can only be said in the file. A variable of a
-section below with a key that is not there is refused too; what Kubernetes writes for a service
-(`ROLLCALL_ADMIN_SERVICE_HOST`) is not.
+from. Under systemd a secret may also be a credential with the variable's name in lower case
+(`LoadCredential=clerk_secret_key:…`); it stands between environment and file. An empty variable or
+credential counts as absent, so `""` can only be said in the file. A variable of a section below
+with a key that is not there is refused too. Any other name with the prefix (`ROLLCALL_ROLES`) may
+be another program's: `serve` warns of it at the start (`environment_not_understood`), and so does
+`rollcall doctor`, with the nearest name there is. What Kubernetes writes for a service called
+rollcall (`ROLLCALL_SERVICE_HOST`, `ROLLCALL_PORT_8080_TCP`) is neither refused nor told of.
 """
 
 

@@ -10,9 +10,10 @@ from tidy_files import Finding
 # layer.
 LAYERS = {
     "base": 1,
-    "pg": 2, "http": 2, "crypto": 2,
-    "jobs": 3, "directory": 3, "clerk": 3, "supabase": 3,
-    "webhooks": 4, "sync": 4, "alerts": 4, "gate": 4, "admin": 4, "sim": 4,
+    "pg": 2, "http": 2, "crypto": 2, "spool": 2,
+    "jobs": 3, "audit": 3, "directory": 3, "clerk": 3, "supabase": 3,
+    "webhooks": 4, "sync": 4, "mirror": 4, "privacy": 4, "alerts": 4, "gate": 4, "admin": 4,
+    "sim": 4,
     "cli": 5,
 }
 

@@ -140,6 +140,13 @@ def manual(tree):
                      (path.startswith("docs/") and not path.startswith("docs/decisions/")))
 
 
+def actions(tree):
+    """The actions of the audit log, which may be called like a setting: `sync.manual`."""
+    rows = (tree.text("docs/audit.md") or "").split("\n")
+    return {name for row in rows if row.startswith("| `")
+            for name in re.findall(r"`([a-z]+\.[a-z_]+)`", row.split("|")[1])}
+
+
 def configuration(tree):
     """docs/configuration.md is what rollcall.toml says, and no document names other keys."""
     source = tree.text("rollcall.toml")
@@ -147,12 +154,13 @@ def configuration(tree):
     if keys and tree.text("docs/configuration.md") != config_docs.page(source):
         yield Finding("docs/configuration.md", 1, "stale", "run tools/config_docs.py")
     sections = {key.split(".")[0] for key in keys if "." in key}
+    others = actions(tree)
     for path, body in documents(tree):
         if path.startswith("docs/decisions/"):
             continue
         for number, line in enumerate(body.split("\n"), 1):
             for name in re.findall(r"`([a-z]+\.[a-z_]+)`", line):
-                if name.split(".")[0] in sections and name not in keys and \
+                if name.split(".")[0] in sections and name not in keys | others and \
                         not name.endswith((".hpp", ".cpp", ".sql", ".toml", ".md")):
                     yield Finding(path, number, "unknown-setting",
                                   f"{name} is no key of rollcall.toml")
@@ -193,5 +201,63 @@ def commands(tree):
                               f"the command '{match[1]}' is not in README.md or docs/")
 
 
+def failpoints(tree):
+    """Fail points stand in one place each, can be armed, and are explained in docs/testing.md."""
+    program = "tests/support/failpoint_on.cpp"
+    page = "\n".join(re.findall(r"^\|([^|\n]*)\|", tree.text("docs/testing.md"), re.M))
+    lists = {
+        program: set(re.findall(r'^ +"([a-z_]+\.[a-z_]+)",', tree.text(program), re.M)),
+        "docs/testing.md": set(re.findall(r"`([a-z_]+\.[a-z_]+)`", page)),
+    }
+    used = set()
+    for path, text in sources(tree, "src/*.cpp"):
+        for number, line in enumerate(text.split("\n"), 1):
+            for name in re.findall(r'\bfailpoint\("([^"]*)"\)', line):
+                if name in used:
+                    yield Finding(path, number, "failpoint", f"{name} stands in another place too")
+                used.add(name)
+                for other, names in lists.items():
+                    if name not in names:
+                        yield Finding(path, number, "failpoint", f"{name} is not in {other}")
+    for other, names in lists.items():
+        for name in sorted(names - used):
+            yield Finding(other, 1, "failpoint", f"nothing in src/ comes to {name}")
+
+
+def faults(tree):
+    """Each fault of the table in docs/testing.md stands where the table says, and nowhere else."""
+    page = "docs/testing.md"
+    text = tree.text(page)
+    said, marked, rows = {}, {}, {}
+    in_table = False
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("## "):
+            in_table = line == "## Faults"
+        row = re.match(r"\| (\d+) \|[^|]*\|([^|]*)\|", line)
+        if not in_table or not row:
+            continue
+        fault = int(row[1])
+        if fault in rows:
+            yield Finding(page, number, "fault", f"{fault} stands here twice")
+        rows[fault] = number
+        files = re.findall(r"`([^`]+)`", row[2])
+        if not files and not row[2].strip().startswith(("gate", "cannot: ")):
+            yield Finding(page, number, "fault", f"{fault} has no test, and no reason why not")
+        said.update({(fault, file): number for file in files})
+    for path in tree.matching("tests/*", "src/*_test.cpp"):
+        for number, line in enumerate((tree.text(path) or "").split("\n"), 1):
+            mark = re.match(r" *// fault (\d+(?:, \d+)*)$", line)
+            for fault in re.findall(r"\d+", mark[1]) if mark else ():
+                name = pathlib.PurePath(path).name
+                marked[int(fault), name] = (path, number)
+    for fault in range(1, max(rows, default=0)):
+        if fault not in rows:
+            yield Finding(page, 1, "fault", f"{fault} is not in the table")
+    for key in sorted(set(marked) - set(said)):
+        yield Finding(*marked[key], "fault", f"the table in {page} has no {key[0]} here")
+    for fault, file in sorted(set(said) - set(marked)):
+        yield Finding(page, said[fault, file], "fault", f"no line '// fault {fault}' in {file}")
+
+
 RULES = [titles, decisions, architecture, changelog]
-TREE_RULES = [links, configuration, metrics, commands]
+TREE_RULES = [links, configuration, metrics, commands, failpoints, faults]

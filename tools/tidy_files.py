@@ -24,6 +24,8 @@ ALLOWED_SUFFIXES = {
 }
 ALLOWED_NAMES = {
     "dev", "run", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore", ".npmrc", "pre-commit",
+    "Containerfile", ".dockerignore", "rollcall.conf", "conffiles", "copyright", "postinst",
+    "prerm", "postrm",
 }
 
 # Code that people write: held to a length of line and of file.

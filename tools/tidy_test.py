@@ -211,6 +211,12 @@ class WholeTree(Planted):
                  "docs/jobs.md": "# Jobs\n\n`jobs.lease` is not `jobs.loan`.\n"}
         self.assertEqual(self.whole(files, "unknown-setting"), [("docs/jobs.md", 3)])
 
+    def test_action_of_the_audit_log_is_no_setting(self):
+        files = {"rollcall.toml": '[jobs]\nlease = "15s"\n',
+                 "docs/audit.md": "# Audit log\n\n| `jobs.lent` | `jobs.loan` |\n",
+                 "docs/jobs.md": "# Jobs\n\n`jobs.lent` is told of.\n"}
+        self.assertEqual(self.whole(files, "unknown-setting"), [("docs/audit.md", 3)])
+
     def test_metric_that_the_page_lacks(self):
         files = {"src/pg/a.cpp": 'auto n = "rollcall_waits_total";\n',
                  "docs/metrics.md": "# Metrics\n"}
@@ -225,6 +231,24 @@ class WholeTree(Planted):
                                   'app.add_subcommand("doctor", "x");\n',
                  "README.md": "# rollcall\n\nrollcall serve\n"}
         self.assertEqual(self.whole(files, "undocumented"), [("src/cli/a.cpp", 2)])
+
+
+    def test_failpoints(self):
+        files = {"src/pg/a.cpp": 'failpoint("a.one");\nfailpoint("a.two");\nfailpoint("a.two");\n',
+                 "tests/support/failpoint_on.cpp": '    "a.one",\n    "a.two",\n',
+                 "docs/testing.md": "# Testing\n\n| `a.two`, `a.gone` | when |\n"}
+        self.assertEqual(self.whole(files, "failpoint"),
+                         [("docs/testing.md", 1), ("src/pg/a.cpp", 1), ("src/pg/a.cpp", 3)])
+
+    def test_faults(self):
+        files = {"docs/testing.md": "# Testing\n\n| 1 | no | `a_test.cpp` | |\n\n## Faults\n\n"
+                                    "| 1 | one | `a_test.cpp`, `b.test.mjs` | |\n"
+                                    "| 2 | two | cannot: too far away | |\n| 4 | four | | |\n",
+                 "src/pg/a_test.cpp": "// fault 1\n\n  // fault 2, 4\n",
+                 "tests/e2e/b.test.mjs": "// fault 1 or another\n"}
+        self.assertEqual(self.whole(files, "fault"),
+                         [("docs/testing.md", 1), ("docs/testing.md", 7), ("docs/testing.md", 9),
+                          ("src/pg/a_test.cpp", 3)])
 
 
 class Docs(Planted):

@@ -13,7 +13,7 @@ if (($#)); then
 else
     echo "usage: ./dev VERB ..."
     echo
-    for name in up build test fmt lint bench fuzz help; do
+    for name in up build package test fmt lint bench fuzz help; do
         first_comment "tools/dev/$name.sh" | sed -n '1s/^\([^:]*\): /\1|/p'
     done | while IFS='|' read -r usage summary; do
         printf '  %-34s %s\n' "$usage" "$summary"

@@ -39,20 +39,45 @@ suite_tsan() {
     run_ctest tsan --label-regex threads
 }
 
-suite_e2e() {
-    compile release rollcall || return 1
+# The release binary, the one with fail points beside it, Node.js and the packages of the tests.
+outside() {
+    compile release rollcall rollcall_faults bench_load || return 1
     source tools/dev/lib/node.sh
-    local folder=tests/e2e report=$root/$results/e2e.tap
-    local tests=("$folder"/*.test.mjs)
-    [[ -f ${tests[0]} ]] || { echo "0 0" >&3; return; }
-    if [[ -f $folder/package-lock.json &&
-        ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
+    local folder=tests/e2e
+    if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
         (cd "$folder" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error) || return 1
     fi
-    ROLLCALL_BINARY=$root/build/release/rollcall node --test --test-timeout=1200000 \
+    export ROLLCALL_BINARY=$root/build/release/rollcall
+}
+
+# run_node SUITE TEST...: two files at once, on every machine: each has its own database and ports,
+# and waits most of its time, but some bound how long an answer takes.
+run_node() {
+    local report=$root/$results/$1.tap
+    shift
+    [[ -f $1 ]] || { echo "0 0" >&3; return; }
+    outside || return 1
+    node --test --test-concurrency=2 --test-timeout=1200000 \
         --test-reporter=spec --test-reporter-destination=stdout \
-        --test-reporter=tap --test-reporter-destination="$report" "${tests[@]}" || true
+        --test-reporter=tap --test-reporter-destination="$report" "$@" || true
     python3 tools/dev/lib/results.py tap "$report" >&3
+}
+
+suite_e2e() {
+    source tools/dev/lib/previous.sh
+    build_previous || true  # the test that wants it says what is missing
+    run_node e2e tests/e2e/*.test.mjs
+}
+
+suite_convergence() {
+    run_node convergence tests/convergence/*.test.mjs
+}
+
+# soak MINUTES [OPTION...]: fresh seeds of the convergence test for so long.
+soak() {
+    [[ ${1:-} =~ ^[1-9][0-9]*$ ]] || die "--soak wants minutes"
+    outside || return 1
+    node tests/convergence/run.mjs --minutes "$@"
 }
 
 suite_fuzz() {
@@ -96,7 +121,7 @@ summary() {
     local suite passed failed seconds note passed_all=0 failed_all=0
     echo
     while read -r suite passed failed seconds note; do
-        printf '%-8s %6d ok %4d not ok %5d s  %s\n' "$suite" "$passed" "$failed" "$seconds" "$note"
+        printf '%-11s %6d ok %4d not ok %5d s  %s\n' "$suite" "$passed" "$failed" "$seconds" "$note"
         passed_all=$((passed_all + passed))
         failed_all=$((failed_all + failed))
     done <"$results/summary"
