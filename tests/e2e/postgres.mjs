@@ -46,7 +46,9 @@ function faketime() {
   return found;
 }
 
-// What gives a process a clock that is off by `offset`, as "+1h"; its timers go on as ever.
+// What gives a process a clock that is off by `offset`, as "+1h"; its timers go on as ever, unless
+// the offset goes back further than the machine has run: libfaketime moves a timer that is due at
+// once (of Asio: one that was due at the machine's start) forward by as much.
 export function wrongClock(offset) {
   return { LD_PRELOAD: faketime(), FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
 }
