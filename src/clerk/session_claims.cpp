@@ -1,0 +1,215 @@
+#include "clerk/session_claims.hpp"
+
+#include "base/json_document.hpp"
+#include "crypto/strict_json.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+namespace rollcall::clerk {
+namespace {
+
+using crypto::member;
+using simdjson::dom::element;
+using simdjson::dom::object;
+using Outcome = std::optional<TokenRefusal>;  // nothing: go on
+
+constexpr std::size_t id_bytes_max = 255;
+constexpr double latest_second = 253'402'300'799;  // 9999-12-31T23:59:59Z
+
+TokenRefusal refuse(TokenReason reason, std::string_view detail) {
+    return {reason, detail};
+}
+
+bool is_alphanumeric(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+bool is_user_id(std::string_view id) {
+    constexpr std::string_view prefix = "user_";
+    return id.starts_with(prefix) && id.size() > prefix.size() && id.size() <= id_bytes_max &&
+           std::ranges::all_of(id.substr(prefix.size()), is_alphanumeric);
+}
+
+bool is_plain(std::string_view text) {
+    return !text.empty() && text.size() <= id_bytes_max &&
+           std::ranges::all_of(text, [](char c) { return c > ' ' && c < '\x7f'; });
+}
+
+// NumericDate (RFC 7519 section 2): seconds, perhaps with a fraction.
+std::optional<SystemTime> time_of(const element& value) {
+    double seconds = 0;
+    if (value.get_double().get(seconds) != simdjson::SUCCESS) return std::nullopt;
+    if (!(seconds >= 0) || seconds > latest_second) return std::nullopt;
+    return SystemTime(std::chrono::milliseconds(std::llround(std::floor(seconds * 1000))));
+}
+
+// Claims of one token, each read at most once.
+class Reader {
+public:
+    explicit Reader(const object& claims) : claims_(claims) {}
+
+    std::expected<SessionClaims, TokenRefusal> read() {
+        for (const auto step : {&Reader::times, &Reader::subject, &Reader::session,
+                                &Reader::parties, &Reader::details, &Reader::actor}) {
+            if (auto refusal = (this->*step)()) return std::unexpected(*std::move(refusal));
+        }
+        auto organization = read_organization(claims_, out_.version);
+        if (!organization) return std::unexpected(std::move(organization.error()));
+        out_.organization = *std::move(organization);
+        return std::move(out_);
+    }
+
+private:
+    Outcome times() {
+        const auto expires = time("exp");
+        const auto issued = time("iat");
+        if (!expires || !issued) {
+            return refuse(TokenReason::malformed, "exp or iat is not there, or no time");
+        }
+        // Whole seconds, as Clerk's SDK counts: half a second too long is too long.
+        out_.expires_at = std::chrono::floor<std::chrono::seconds>(*expires);
+        out_.issued_at = *issued;
+        if (member(claims_, "nbf")) {
+            out_.not_before = time("nbf");
+            if (!out_.not_before) return refuse(TokenReason::malformed, "nbf is no time");
+        }
+        return std::nullopt;
+    }
+
+    Outcome subject() {
+        const auto subject = text("sub");
+        if (!subject || !is_user_id(*subject)) {
+            return refuse(TokenReason::bad_subject, "sub is no id of a user (user_…)");
+        }
+        out_.subject = *subject;
+        return std::nullopt;
+    }
+
+    Outcome session() {
+        if (!member(claims_, "sid")) {
+            return refuse(TokenReason::bad_type,
+                          "no sid: not a session's token (made from a JWT template, perhaps)");
+        }
+        const auto session = text("sid");
+        if (!session || !is_plain(*session)) {
+            return refuse(TokenReason::malformed, "sid is no id of a session");
+        }
+        out_.session_id = *session;
+        return std::nullopt;
+    }
+
+    Outcome parties() {
+        const auto issuer = text("iss");
+        if (!issuer && member(claims_, "iss")) {
+            return refuse(TokenReason::bad_issuer, "iss is no string");
+        }
+        out_.issuer = issuer.value_or("");
+        const auto party = text("azp");
+        if (!party && member(claims_, "azp")) {
+            return refuse(TokenReason::bad_azp, "azp is no string");
+        }
+        if (party) out_.authorized_party = std::string(*party);
+        return audience();
+    }
+
+    // RFC 7519 section 4.1.3: one or a list.
+    Outcome audience() {
+        const auto value = member(claims_, "aud");
+        if (!value) return std::nullopt;
+        if (const auto one = as_string(*value)) {
+            out_.audience.emplace_back(*one);
+            return std::nullopt;
+        }
+        simdjson::dom::array list;
+        if (value->get_array().get(list) != simdjson::SUCCESS) {
+            return refuse(TokenReason::bad_audience, "aud is neither a string nor a list");
+        }
+        for (const auto& item : list) {
+            const auto one = as_string(item);
+            if (!one) return refuse(TokenReason::bad_audience, "aud holds what is no string");
+            out_.audience.emplace_back(*one);
+        }
+        return std::nullopt;
+    }
+
+    Outcome details() {
+        if (const auto version = member(claims_, "v")) {
+            if (version->get_int64().get(out_.version) != simdjson::SUCCESS) {
+                return refuse(TokenReason::malformed, "v is no whole number");
+            }
+        }
+        if (member(claims_, "sts") && !text("sts")) {
+            return refuse(TokenReason::malformed, "sts is no string");
+        }
+        if (member(claims_, "jti") && !text("jti")) {
+            return refuse(TokenReason::malformed, "jti is no string");
+        }
+        if (const auto status = text("sts")) out_.status = std::string(*status);
+        out_.token_id = text("jti").value_or("");
+        return factor_ages();
+    }
+
+    Outcome factor_ages() {
+        const auto value = member(claims_, "fva");
+        if (!value || value->is_null()) return std::nullopt;
+        simdjson::dom::array pair;
+        FactorAges ages;
+        const bool good = value->get_array().get(pair) == simdjson::SUCCESS && pair.size() == 2 &&
+                          pair.at(0).get_int64().get(ages.first) == simdjson::SUCCESS &&
+                          pair.at(1).get_int64().get(ages.second) == simdjson::SUCCESS;
+        if (!good || ages.first < -1 || ages.second < -1) {
+            return refuse(TokenReason::malformed, "fva is no pair of minutes");
+        }
+        out_.factor_ages = ages;
+        return std::nullopt;
+    }
+
+    Outcome actor() {
+        const auto value = member(claims_, "act");
+        if (!value || value->is_null()) return std::nullopt;
+        object act;
+        if (value->get_object().get(act) != simdjson::SUCCESS) {
+            return refuse(TokenReason::malformed, "act is no object");
+        }
+        const auto of = [&](std::string_view name) {
+            const auto found = member(act, name);
+            return found ? std::string(as_string(*found).value_or("")) : std::string();
+        };
+        Actor actor{.subject = of("sub"), .issuer = of("iss"), .session = of("sid")};
+        if (!is_plain(actor.subject)) return refuse(TokenReason::malformed, "act has no sub");
+        out_.actor = std::move(actor);
+        return std::nullopt;
+    }
+
+    [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const {
+        const auto value = member(claims_, name);
+        return value ? as_string(*value) : std::nullopt;
+    }
+    [[nodiscard]] std::optional<SystemTime> time(std::string_view name) const {
+        const auto value = member(claims_, name);
+        return value ? time_of(*value) : std::nullopt;
+    }
+
+    object claims_;
+    SessionClaims out_;
+};
+
+}  // namespace
+
+std::expected<SessionClaims, TokenRefusal> read_session_claims(std::string_view payload) {
+    crypto::StrictJson json;
+    const auto root = json.parse(payload);
+    if (!root) {
+        return std::unexpected(
+            refuse(TokenReason::malformed, "the payload is no JSON with one meaning"));
+    }
+    object claims;
+    if (root->get_object().get(claims) != simdjson::SUCCESS) {
+        return std::unexpected(refuse(TokenReason::malformed, "the payload is no JSON object"));
+    }
+    return Reader(claims).read();
+}
+
+}  // namespace rollcall::clerk
