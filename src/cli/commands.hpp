@@ -38,6 +38,8 @@ void add_jobs_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_deletions_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_users_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_verify_command(CLI::App& app, const Globals& globals, int& exit_code);
+// Below `verify`.
+void add_verify_token_command(CLI::App& verify, const Globals& globals, int& exit_code);
 void add_doctor_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_health_command(CLI::App& app, const Globals& globals, int& exit_code);
 void add_sim_command(CLI::App& app, const Globals& globals, int& exit_code);

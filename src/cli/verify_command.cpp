@@ -1,5 +1,5 @@
 // rollcall verify webhook: says why a delivery is accepted or refused, on the same code path as the
-// service.
+// service. What else can be verified has files of its own.
 #include "cli/commands.hpp"
 #include "cli/input.hpp"
 #include "webhooks/signature.hpp"
@@ -76,6 +76,7 @@ void add_verify_command(CLI::App& app, const Globals& globals, int& exit_code) {
     webhook->callback([arguments, &globals, &exit_code] {
         exit_code = verify_webhook(*arguments, globals.json);
     });
+    add_verify_token_command(*verify, globals, exit_code);
 }
 
 }  // namespace rollcall::cli
