@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 
 import { isRunning } from './child.mjs';
 import { Postgres } from './postgres.mjs';
-import { Service, freshDatabase, signed, userEvent } from './service.mjs';
+import { Service, freshDatabase, patient, signed, userEvent } from './service.mjs';
 import { until } from './simulator.mjs';
 import { hmac } from './svix_bytes.mjs';
 
@@ -20,7 +20,7 @@ let database;
 before(async () => {
   postgres = await Postgres.start();
   database = await freshDatabase(postgres);
-  service = await Service.start(postgres.url(database));
+  service = await Service.start(postgres.url(database), patient);
 });
 after(async () => {
   const code = await service?.stop();

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
 import { Postgres } from './postgres.mjs';
-import { Service, freshDatabase, userEvent } from './service.mjs';
+import { Service, freshDatabase, patient, userEvent } from './service.mjs';
 import { until } from './simulator.mjs';
 import { Auth } from './supabase.mjs';
 
@@ -19,7 +19,10 @@ test('a thousand changes of one user are few writes to Auth, and nobody waits', 
   t.after(() => postgres.remove());
   const database = await freshDatabase(postgres);
   const auth = await Auth.start();
-  const service = await Service.start(postgres.url(database), auth.environment);
+  const service = await Service.start(postgres.url(database), {
+    ...patient,
+    ...auth.environment,
+  });
   const query = (text, values) => postgres.query(database, text, values);
   try {
     await auth.faults({ auth_slow: true, slow_seconds: answerSeconds });

@@ -9,7 +9,7 @@ import { after, before, test } from 'node:test';
 import { Balancer } from './balancer.mjs';
 import { Polled } from './polling.mjs';
 import { Postgres, wrongClock } from './postgres.mjs';
-import { Service, freshDatabase } from './service.mjs';
+import { Service, freshDatabase, patient } from './service.mjs';
 import { until } from './simulator.mjs';
 import { Traffic } from './traffic.mjs';
 
@@ -25,7 +25,7 @@ after(() => postgres?.remove());
 test('each of two behind a balancer is replaced five times, and nobody notices', async () => {
   const database = await freshDatabase(postgres);
   const start = () =>
-    Service.start(postgres.url(database), { ROLLCALL_SERVE_SHUTDOWN_DELAY: '3s' });
+    Service.start(postgres.url(database), { ...patient, ROLLCALL_SERVE_SHUTDOWN_DELAY: '3s' });
   const services = [await start(), await start()];
   const balancer = await Balancer.start();
   try {
@@ -81,7 +81,7 @@ test('a worker whose own clock is far off works off what another took', async ()
   assert.ok(wrong > 4 * LEASE_SECONDS, 'leases are short beside it');
   const database = await freshDatabase(postgres);
   const url = postgres.url(database);
-  const door = await Service.start(url, { ROLLCALL_SERVE_ROLES: 'ingest' });
+  const door = await Service.start(url, { ...patient, ROLLCALL_SERVE_ROLES: 'ingest' });
   const workers = [];
   try {
     for (const offset of [`-${wrong}s`, `+${wrong}s`]) {
@@ -127,7 +127,10 @@ test('a reload of a bad file under load changes nothing, and fails no request', 
   const file = path.join(folder, 'rollcall.toml');
   writeFileSync(file, '[webhooks]\nbody_max = "2MiB"\n');
   const database = await freshDatabase(postgres);
-  const service = await Service.start(postgres.url(database), { ROLLCALL_CONFIG: file });
+  const service = await Service.start(postgres.url(database), {
+    ...patient,
+    ROLLCALL_CONFIG: file,
+  });
   const traffic = new Traffic(service.port, 200, 'reload').start();
   try {
     const bad = ['[webhooks', '[webhooks]\nbody_max = 7\n', '[nonsense]\nkey = 1\n', '\u0000'];

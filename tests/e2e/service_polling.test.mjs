@@ -289,7 +289,7 @@ test('SIGTERM in the middle of a pass: the next process goes on from there at on
       await world.equal();
     },
     { ROLLCALL_SYNC_INTERVAL: '1h', ROLLCALL_SYNC_WORKERS: '1' },
-    ['--fault', 'api_slow=always', '--fault', 'slow_seconds=0.4'],
+    ['--fault', 'api_slow=always', '--fault', 'slow_seconds=1.2'],
   ));
 
 test('a database that is restarted hard in the middle of a pass: the next goes on from there', () =>
@@ -313,7 +313,7 @@ test('a database that is restarted hard in the middle of a pass: the next goes o
       await world.equal();
     },
     { ROLLCALL_SYNC_INTERVAL: '1s', ROLLCALL_SYNC_WORKERS: '1' },
-    ['--fault', 'api_slow=always', '--fault', 'slow_seconds=0.4'],
+    ['--fault', 'api_slow=always', '--fault', 'slow_seconds=1.2'],
   ));
 
 test('SIGTERM does not wait for Clerk, which has said to come back later', () =>

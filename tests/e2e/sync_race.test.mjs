@@ -69,8 +69,9 @@ async function act(polled, random, people, step) {
 // One complete pass, begun as soon as none of the schedule is under way.
 async function pass(service) {
   for (;;) {
-    const answer = await service.get('/api/cron/clerk-sync?mode=full', service.port, {
-      authorization: `Bearer ${CRON_SECRET}`,
+    const answer = await service.request('GET', '/api/cron/clerk-sync?mode=full', {
+      headers: { authorization: `Bearer ${CRON_SECRET}` },
+      timeout: 600_000,
     });
     if (answer.status !== 409) return answer;
     await pause(20);

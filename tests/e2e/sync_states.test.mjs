@@ -118,7 +118,7 @@ describe('a pass that is cut short', () => {
 
   async function halfWay() {
     const polled = await Polled.start(postgres, 6000);
-    await polled.sim.faults({ api_slow: true, slow_seconds: 0.7 });
+    await polled.sim.faults({ api_slow: true, slow_seconds: 1.5 });
     const run = polled.begin(['sync', '--full', '--json'], slow);
     await polled.seenSoFar();
     return { polled, run };

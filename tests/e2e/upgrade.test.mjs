@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Balancer } from './balancer.mjs';
 import { Postgres } from './postgres.mjs';
-import { ADMIN_TOKEN, Service, userEvent } from './service.mjs';
+import { ADMIN_TOKEN, Service, patient, userEvent } from './service.mjs';
 import { SECRET_KEY, Simulator, WEBHOOK_SECRET, binary, until } from './simulator.mjs';
 import { Auth } from './supabase.mjs';
 import { table, truth } from './truth.mjs';
@@ -124,6 +124,7 @@ test('two of the previous build are replaced one by one, and nobody notices', as
     const service = await Service.start(
       url,
       {
+        ...patient,
         ROLLCALL_MODE: 'hybrid',
         CLERK_API_URL: sim.url,
         CLERK_SECRET_KEY: SECRET_KEY,
