@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { breaches, watch } from '../convergence/watch.mjs';
 import { Polled } from './polling.mjs';
 import { Postgres, wrongClock } from './postgres.mjs';
 import { Service, deletedEvent, freshDatabase, userEvent } from './service.mjs';
@@ -193,6 +194,118 @@ test('a webhook that comes after a newer poll takes nothing back', async () => {
       120_000,
     );
     await polled.equal('after the late webhooks');
+  } finally {
+    await polled.stop();
+  }
+});
+
+const lossRate = 0.3;
+
+// A service of both doors that loses three messages of ten, and one's people.
+async function lossy(passes) {
+  const polled = await Polled.start(postgres, 60, '--quiet-users');
+  await watch(postgres, polled.database);
+  const service = await polled.serve({
+    ROLLCALL_MODE: 'hybrid',
+    CLERK_WEBHOOK_SECRET: WEBHOOK_SECRET,
+    ROLLCALL_SYNC_DELETE_GUARD_USERS: '1000',
+    ...passes,
+  });
+  await until(async () => (await polled.living()) === 60, 'the first pass');
+  await polled.sim.faults({ drop: lossRate });
+  await polled.sim.control('PATCH', '/endpoint', {
+    url: `http://127.0.0.1:${service.port}/webhooks/clerk`,
+  });
+  return polled;
+}
+
+// Whatever is lost, the one pass of the schedule's that begins after the last change makes it good.
+async function repairedByOnePass(polled, mode) {
+  const [{ at }] = await polled.query('SELECT clock_timestamp()::text AS at');
+  await until(
+    async () => (await polled.sim.control('GET', '')).messages.pending === 0,
+    'every message to be delivered or lost',
+  );
+  const next = `SELECT status, trigger FROM rollcall.sync_runs
+                WHERE mode = '${mode}' AND started_at > $1::timestamptz ORDER BY id LIMIT 1`;
+  const [pass] = await until(async () => {
+    const rows = await polled.query(next, [at]);
+    return rows.length > 0 && rows[0].status !== 'running' && rows;
+  }, 'the next pass');
+  assert.deepEqual(pass, { status: 'completed', trigger: 'schedule' });
+  await until(
+    async () =>
+      (await polled.query("SELECT 1 FROM job_queue WHERE status IN ('PENDING', 'PROCESSING')"))
+        .length === 0,
+    'an empty queue',
+  );
+  assert.deepEqual(await polled.table(), await polled.truth(), `after one ${mode} pass`);
+  const messages = await polled.sim.messages('?limit=10000');
+  const lost = messages.filter((message) => message.status === 'missing');
+  assert.ok(lost.length > 0.15 * messages.length, `${lost.length} of ${messages.length} lost`);
+  const ended = new Set(
+    (await polled.query("SELECT event_id FROM job_queue WHERE status = 'COMPLETED'")).map(
+      (job) => job.event_id,
+    ),
+  );
+  const without = messages.filter(({ id, status }) => status === 'delivered' && !ended.has(id));
+  assert.deepEqual(without, [], 'what was acknowledged has a job that ended well');
+  assert.deepEqual(await breaches({ simulator: polled.sim, query: polled.query.bind(polled) }), []);
+  return lost;
+}
+
+// The rows that passes had to make good.
+async function repaired(polled) {
+  const [{ rows }] = await polled.query(
+    `SELECT sum(created + updated + deleted)::int AS rows FROM rollcall.sync_runs
+     WHERE trigger = 'schedule'`,
+  );
+  return rows;
+}
+
+// fault 4
+test('what three of ten lost webhooks told of is there after one incremental pass', async (t) => {
+  const polled = await lossy({ ROLLCALL_SYNC_INTERVAL: '2s', ROLLCALL_SYNC_FULL_INTERVAL: '1d' });
+  try {
+    const ids = (await polled.truth()).map((user) => user.clerk_id);
+    for (const [at, id] of ids.entries()) {
+      await polled.change('PATCH', `/users/${id}`, { first_name: `Changed${at}` });
+      await polled.change('POST', '/users', { email_address: [`n${at}@example.com`] });
+      if (at % 3 === 0) await polled.change('POST', `/users/${id}/ban`);
+      if (at % 5 === 0) {
+        await polled.change('PATCH', `/users/${id}/metadata`, {
+          public_metadata: { role: 'admin' },
+        });
+      }
+    }
+    const lost = await repairedByOnePass(polled, 'incremental');
+    const rows = await repaired(polled);
+    t.diagnostic(`${lost.length} messages lost, ${rows} rows made good`);
+    assert.ok(rows > 0, 'by passes');
+  } finally {
+    await polled.stop();
+  }
+});
+
+// fault 4
+test('deletions that lost webhooks told of are found by one complete pass', async (t) => {
+  const polled = await lossy({ ROLLCALL_SYNC_INTERVAL: '3s', ROLLCALL_SYNC_FULL_INTERVAL: '3s' });
+  try {
+    const ids = (await polled.truth()).map((user) => user.clerk_id);
+    for (const [at, id] of ids.entries()) {
+      const step = [
+        () => polled.change('DELETE', `/users/${id}`),
+        () => polled.change('PATCH', `/users/${id}`, { first_name: `Changed${at}` }),
+        () => polled.change('POST', '/users', { email_address: [`n${at}@example.com`] }),
+      ][at % 3];
+      await step();
+    }
+    const lost = await repairedByOnePass(polled, 'full');
+    const unheard = lost.filter((message) => message.type === 'user.deleted');
+    t.diagnostic(`${unheard.length} deletions and ${lost.length - unheard.length} others lost`);
+    assert.ok(unheard.length > 0);
+    assert.equal(await polled.living(), 60);
+    await polled.equal();
   } finally {
     await polled.stop();
   }

@@ -82,6 +82,10 @@ for (const place of ['worker.after_claim', 'worker.before_end']) {
       second = await Service.start(postgres.url(database), env);
       await deliver(second, 'user.updated', 2, 'Newer');
       await until(async () => (await names()).includes('Newer'), 'the copy of the newer row');
+      const ofMirror = "SELECT id FROM job_queue WHERE job_type = 'MIRROR_USER'";
+      const ended = () => postgres.query(database, `${ofMirror} AND status = 'COMPLETED'`);
+      await until(async () => (await ended()).length > 0, 'the end of the second');
+      const before_ = (await postgres.query(database, ofMirror)).length;
       first.child.kill('SIGCONT');
       await until(
         () => /"event":"job_(end_refused|lease_lost)"/.test(first.log),
@@ -89,6 +93,8 @@ for (const place of ['worker.after_claim', 'worker.before_end']) {
       );
       const open = () =>
         postgres.query(database, "SELECT status FROM job_queue WHERE status <> 'COMPLETED'");
+      // What it wrote may have come after the newer: the copy is written once more.
+      await until(async () => (await ended()).length > before_, 'one more look at the copy');
       await until(async () => (await open()).length === 0, 'the last job');
       assert.deepEqual(await names(), ['Newer']);
       for (const service of [first, second]) assert.equal(await service.stop(), 0, service.log);

@@ -1,25 +1,22 @@
 // The service under systemd: what it tells the manager, where its secrets may come from, what it
 // does without in the sandbox of deploy/systemd/rollcall.service, and how tight that is.
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import readline from 'node:readline';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 
 import { Postgres } from './postgres.mjs';
 import { Service, WEBHOOK_SECRET, messageId, migrate, signed, userEvent } from './service.mjs';
 import { binary, until } from './simulator.mjs';
+import { Manager, Supervisor, unit } from './supervisor.mjs';
 
-const here = path.dirname(fileURLToPath(import.meta.url));
-const unit = path.join(here, '../../deploy/systemd/rollcall.service');
-
-let postgres, url, folder;
+let postgres, database, url, folder;
 before(async () => {
   postgres = await Postgres.start();
-  url = postgres.url(await postgres.create());
+  database = await postgres.create();
+  url = postgres.url(database);
   migrate(url);
   folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-systemd-'));
 });
@@ -28,47 +25,10 @@ after(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-// What services say to their manager, in order.
-class Manager {
-  static async start() {
-    const manager = new Manager();
-    manager.socket = path.join(mkdtempSync(path.join(folder, 'manager-')), 'notify');
-    manager.told = [];
-    manager.child = spawn('python3', [path.join(here, 'notify.py'), manager.socket], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    readline
-      .createInterface({ input: manager.child.stdout })
-      .on('line', (line) => manager.told.push(JSON.parse(line)));
-    await until(() => manager.told.length > 0, 'the socket');
-    return manager;
-  }
-
-  // The messages of one service, from the place `from` on.
-  by(service, from = 0) {
-    return this.told
-      .slice(from)
-      .filter(([pid]) => pid === service.child.pid)
-      .map(([, message]) => message.replace(/MONOTONIC_USEC=\d+$/, 'MONOTONIC_USEC=…'));
-  }
-
-  states(service, from) {
-    return this.by(service, from).filter((message) => message !== 'WATCHDOG=1');
-  }
-
-  pings(service, from) {
-    return this.by(service, from).filter((message) => message === 'WATCHDOG=1').length;
-  }
-
-  stop() {
-    this.child.kill('SIGKILL');
-  }
-}
-
 const RELOADING = 'RELOADING=1\nMONOTONIC_USEC=…';
 
 test('the manager hears ready, reloading and stopping', async () => {
-  const manager = await Manager.start();
+  const manager = await Manager.start(folder);
   const service = await Service.start(url, { NOTIFY_SOCKET: manager.socket });
   try {
     await until(() => manager.states(service).length > 0, 'a word');
@@ -87,7 +47,7 @@ test('the manager hears ready, reloading and stopping', async () => {
 
 // fault 42
 test('a loop that stands still gives no sign of life', async () => {
-  const manager = await Manager.start();
+  const manager = await Manager.start(folder);
   const env = { NOTIFY_SOCKET: manager.socket, WATCHDOG_USEC: '100000' };
   const [stuck, other] = [await Service.start(url, env), await Service.start(url, env)];
   try {
@@ -117,8 +77,59 @@ test('a loop that stands still gives no sign of life', async () => {
   }
 });
 
+// fault 42
+test('a loop that stands still is ended by the watchdog, and nothing is lost', async (t) => {
+  const manager = await Manager.start(folder);
+  // The second delivery's thread sleeps, which is the loop's.
+  const supervisor = await Supervisor.start(manager, url, {}, {
+    watchdog: 3000,
+    failpoint: 'webhook.verified:sleep=600s:2',
+  });
+  const { service } = supervisor;
+  try {
+    await service.ready();
+    const bodies = ['user_hung_before', 'user_hung_within'].map((id) =>
+      userEvent('user.created', id, 1000));
+    const ids = bodies.map(() => messageId());
+    assert.equal((await service.deliver(bodies[0], { id: ids[0] })).status, 202);
+    const { pid } = service.child;
+    const began = performance.now();
+    await assert.rejects(service.deliver(bodies[1], { id: ids[1] }), 'the door has died');
+    t.diagnostic(`ended after ${((performance.now() - began) / 1000).toFixed(1)} s`);
+    await until(() => supervisor.ends.length > 0, 'the end of the first process');
+    assert.deepEqual(supervisor.ends, [{ code: null, signal: 'SIGABRT', watchdog: true }]);
+    await until(() => service.child.pid !== pid, 'the next process');
+    await service.ready();
+    const again = await service.deliver(bodies[1], { id: ids[1] });
+    assert.equal(again.status, 202);
+    assert.equal(again.json.duplicate, undefined, 'it was not stored the first time');
+    const jobs = () =>
+      postgres.query(
+        database,
+        "SELECT event_id, status FROM job_queue WHERE subject LIKE 'user_hung_%' ORDER BY subject",
+      );
+    const wanted = ids.map((event_id) => ({ event_id, status: 'COMPLETED' }));
+    await until(
+      async () => (await jobs()).filter((job) => job.status === 'COMPLETED').length === 2,
+      'both users to be worked off',
+    );
+    assert.deepEqual(await jobs(), wanted);
+    const rows = await postgres.query(
+      database, "SELECT clerk_id FROM users WHERE clerk_id LIKE 'user_hung_%' ORDER BY 1");
+    assert.deepEqual(rows.map((row) => row.clerk_id), ['user_hung_before', 'user_hung_within']);
+    // It lives as long as it says that it does.
+    const from = manager.told.length;
+    await until(() => manager.pings(service, from) > 3, 'signs of life of the next process');
+    assert.equal(supervisor.ends.length, 1);
+    assert.deepEqual(await supervisor.stop(), { code: 0, signal: null, watchdog: false });
+  } finally {
+    await supervisor.stop('SIGKILL');
+    manager.stop();
+  }
+});
+
 test('a start does not wait for a database that is away', async () => {
-  const manager = await Manager.start();
+  const manager = await Manager.start(folder);
   const service = await Service.start(
     'postgresql://127.0.0.1:1/nowhere',
     { NOTIFY_SOCKET: manager.socket },

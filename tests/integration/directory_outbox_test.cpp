@@ -145,6 +145,43 @@ TEST_F(DirectoryOutbox, WhatIsRolledBackIsNotTold) {
     EXPECT_EQ(jobs(), "user_a PENDING 1");
 }
 
+// A process that dies between two transactions would leave a copy behind for ever.
+TEST_F(DirectoryOutbox, TheTransactionThatLearnsIsTheOneThatArms) {
+    const auto together = [&] {
+        const std::string same =
+            sql("SELECT string_agg((j.xmin = l.xmin)::text, ' ') FROM rollcall.ledger l "
+                "JOIN job_queue j ON j.subject = l.clerk_id AND j.job_type = 'MIRROR_USER'");
+        sql("DELETE FROM job_queue WHERE job_type = 'MIRROR_USER'");
+        return same;
+    };
+    tell({.version = 1000, .email = "a@example.com"});
+    EXPECT_EQ(together(), "true") << "an event among others";
+    const auto id = enqueue({.version = 2000, .email = "b@example.com"});
+    const auto alone = [&]() -> Task<> {
+        pg::Transaction tx = co_await directory->begin(pool);
+        EXPECT_TRUE(co_await directory->apply_job(tx, id));
+        co_await tx.commit();
+    };
+    run(alone());
+    EXPECT_EQ(together(), "true") << "an event alone";
+    read({.version = 3000, .email = "c@example.com"});
+    EXPECT_EQ(together(), "true") << "a read";
+    tell({.version = 4000, .deletion = true});
+    EXPECT_EQ(together(), "true") << "a deletion";
+    sql("DELETE FROM users; DELETE FROM rollcall.ledger");
+    const Read newcomer{.clerk_id = "user_n",
+                        .state = Snapshot{.version = 1,
+                                          .email = "n@example.com",
+                                          .name = "N",
+                                          .role = "user",
+                                          .banned = false,
+                                          .locked = false,
+                                          .clerk_created_at = std::nullopt},
+                        .asked_at = later()};
+    ASSERT_TRUE(run(directory->add(pool, {&newcomer, 1})));
+    EXPECT_EQ(together(), "true") << "a newcomer of a pass";
+}
+
 TEST_F(DirectoryOutbox, OneThatRunsKeepsItsLeaseAndLearnsOfTheNews) {
     tell({.version = 1000});
     set_job(
