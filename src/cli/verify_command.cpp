@@ -2,6 +2,7 @@
 // service. What else can be verified has files of its own.
 #include "cli/commands.hpp"
 #include "cli/input.hpp"
+#include "cli/verify_policy.hpp"
 #include "webhooks/signature.hpp"
 
 #include <CLI/CLI.hpp>
@@ -77,6 +78,7 @@ void add_verify_command(CLI::App& app, const Globals& globals, int& exit_code) {
         exit_code = verify_webhook(*arguments, globals.json);
     });
     add_verify_token_command(*verify, globals, exit_code);
+    add_verify_policy_command(*verify, globals, exit_code);
 }
 
 }  // namespace rollcall::cli
