@@ -108,6 +108,7 @@ add('ES256, r and s one', 'bad_signature', { ...es, signer: () => Buffer.concat(
 add('ES256 of ones', 'bad_signature', { ...es, signer: () => Buffer.alloc(64, 0xff) });
 add('ES256 of 63 bytes', 'bad_signature', { ...es, signer: (input) => es256(input).subarray(1) });
 add('ES256 of 65 bytes', 'bad_signature', { ...es, signer: (input) => Buffer.concat([Buffer.alloc(1), es256(input)]) });
+add('ES256, a zero byte between r and s', 'bad_signature', { ...es, signer: (input) => { const [r, s] = halves(input); return Buffer.concat([r, Buffer.alloc(1), s]); } });
 add('ES256, r and s of 48 bytes', 'bad_signature', { ...es, signer: (input) => Buffer.concat(halves(input).map((half) => Buffer.concat([Buffer.alloc(16), half]))) });
 add('ES256, r and s changed places', 'bad_signature', { ...es, signer: (input) => Buffer.concat(halves(input).reverse()) });
 add('ES256, no signature', 'bad_signature', { ...es, signer: () => '' });
