@@ -106,12 +106,19 @@ TEST(VerifyKey, RefusesWhatIsNoPoint) {
 TEST(VerifyKey, LeavesNoErrorInOpenSslsQueue) {
     const auto point = *VerifyKey::from_p256(bytes(point_x), bytes(point_y));
     const auto rsa = *VerifyKey::from_rsa(bytes(modulus), bytes("AQAB"));
-    EXPECT_FALSE(point.verify(Algorithm::es256, "x", std::string(64, '\x01')));
-    EXPECT_FALSE(rsa.verify(Algorithm::rs256, "x", std::string(256, '\x01')));
-    EXPECT_FALSE(rsa.verify(Algorithm::ps256, "x", std::string(256, '\x01')));
+    const std::string signature(256, '\x01');
+    EXPECT_FALSE(point.verify(Algorithm::es256, "x", signature.substr(0, 64)));
+    EXPECT_EQ(ERR_get_error(), 0UL);
+    EXPECT_FALSE(rsa.verify(Algorithm::rs256, "x", signature));
+    EXPECT_EQ(ERR_get_error(), 0UL);
+    EXPECT_FALSE(rsa.verify(Algorithm::rs256, "x", "short"));
+    EXPECT_EQ(ERR_get_error(), 0UL);
+    EXPECT_FALSE(rsa.verify(Algorithm::ps256, "x", signature));
+    EXPECT_EQ(ERR_get_error(), 0UL);
     EXPECT_FALSE(VerifyKey::from_p256(std::string(32, '\x01'), std::string(32, '\x01')));
+    EXPECT_EQ(ERR_get_error(), 0UL);
     EXPECT_FALSE(VerifyKey::from_pem("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----"));
-    EXPECT_EQ(ERR_peek_error(), 0UL);
+    EXPECT_EQ(ERR_get_error(), 0UL);
 }
 
 TEST(VerifyKey, OneKeyManyVerdicts) {
