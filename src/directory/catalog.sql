@@ -74,7 +74,6 @@ SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1::text) AS 
     EXISTS (SELECT FROM pg_catalog.pg_type t
             JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
             WHERE n.nspname = $1::text AND t.typname = 'UserRole') AS enum_exists,
-    to_regprocedure('auth.jwt()') IS NOT NULL AS claims_exist,
     NOT EXISTS (SELECT FROM pg_catalog.pg_roles r
                 JOIN pg_catalog.pg_namespace n ON n.nspname = $1::text
                 WHERE r.rolname IN ('authenticated', 'service_role')
@@ -118,12 +117,23 @@ WHERE n.nspname = $1::text AND t.typname = 'UserRole'
 ORDER BY e.enumsortorder
 
 -- name: own_policies
-SELECT p.polname, obj_description(p.oid, 'pg_policy') AS made_from
+SELECT p.polname, obj_description(p.oid, 'pg_policy') AS made_from, p.polcmd::text AS command,
+    coalesce(pg_get_expr(p.polqual, p.polrelid), '') AS qual,
+    coalesce(pg_get_expr(p.polwithcheck, p.polrelid), '') AS with_check,
+    p.polpermissive AND p.polroles = ARRAY[to_regrole('authenticated')::oid] AS for_authenticated
 FROM pg_catalog.pg_policy p
 JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1::text AND c.relname = $2::text
   AND obj_description(p.oid, 'pg_policy') LIKE 'made by rollcall%'
+
+-- name: caller_functions
+SELECT p.proname,
+    CASE WHEN p.prosecdef AND p.provolatile = 's'
+              AND p.proconfig = ARRAY['search_path=pg_catalog, pg_temp']
+         THEN p.prosrc ELSE '' END AS body
+FROM pg_catalog.pg_proc p
+WHERE p.oid IN (to_regprocedure('rollcall.user_id()'), to_regprocedure('rollcall.clerk_id()'))
 
 -- name: open_policies
 -- Permissive policies of others that let users see or change rows: they add to rollcall's own.

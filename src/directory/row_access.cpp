@@ -26,30 +26,66 @@ bool has_policies(const UsersTableFacts& facts) {
         policies, [&](const auto& policy) { return facts.own_policies.contains(policy.first); });
 }
 
-// Rows whose owner is the caller: by Clerk's subject, or by the internal id where a token carries
-// that. Each (SELECT …) is evaluated once, not for every row, and both sides have an index.
+// The row of the caller: (SELECT …) is evaluated once, not for every row, and the id has an index.
 std::string own_row(const ColumnMap& columns) {
-    std::string own = "(" + quote_identifier(columns.clerk_id) +
-                      " = (SELECT auth.jwt() ->> 'sub')\n        OR " +
-                      quote_identifier(columns.id) +
-                      " = (SELECT CASE WHEN auth.jwt() ->> 'sub' ~ "
-                      "'^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$'\n"
-                      "                    THEN (auth.jwt() ->> 'sub')::uuid END))";
-    if (columns.delete_mode == DeleteMode::hard || columns.deleted_at.empty()) return own;
-    return own + "\n        AND " + quote_identifier(columns.deleted_at) + " IS NULL";
+    return quote_identifier(columns.id) + " = (SELECT rollcall.user_id())";
 }
 
-// The comment on an own policy: what it was made from. So one that the settings would make
-// otherwise by now (another delete mode, another column) is found, and replaced.
+// The comment on an own policy: what it was made from. So one that the settings, or this release,
+// would make otherwise is found, and replaced.
+constexpr std::string_view comment_prefix = "made by rollcall: ";
+
 std::string policy_comment(const ColumnMap& columns) {
-    return "made by rollcall: " + own_row(columns);
+    return std::string(comment_prefix) + own_row(columns);
 }
 
-bool has_present_policies(const UsersTableFacts& facts, const ColumnMap& columns) {
-    return std::ranges::all_of(policies, [&](const auto& policy) {
+// An expression as written, and as the server shows it, in one form: without what the server adds
+// or leaves out (white space, parentheses, quotes, casts to text, names of results).
+std::string plain(std::string_view expression) {
+    std::string out;
+    for (const char c : expression) {
+        if (std::string_view(" \n\t()\"").find(c) == std::string_view::npos) out += c;
+    }
+    for (const std::string_view added :
+         {"::text", "::charactervarying", "ELSENULL::uuid", "AScase", "ASuser_id"}) {
+        for (auto at = out.find(added); at != out.npos; at = out.find(added, at)) {
+            out.erase(at, added.size());
+        }
+    }
+    return out;
+}
+
+// Whether an own policy is still what its comment says. Of one whose comment does not say what it
+// was made from nobody knows.
+bool is_edited(const OwnPolicy& policy, std::string_view command) {
+    if (!policy.made_from.starts_with(comment_prefix)) return false;
+    const std::string made =
+        plain(std::string_view(policy.made_from).substr(comment_prefix.size()));
+    const bool updates = command == "UPDATE";
+    return plain(policy.qual) != made || plain(policy.check) != (updates ? made : "") ||
+           policy.command != (updates ? "w" : "r") || !policy.for_authenticated;
+}
+
+// Those of the two that have to be made, or made anew. Somebody's own edits stay unless asked.
+std::vector<std::pair<std::string_view, std::string_view>> policies_to_make(
+    UsersTablePlan& plan, const UsersTableFacts& facts, const ColumnMap& columns,
+    UsersTableOptions options) {
+    std::vector<std::pair<std::string_view, std::string_view>> out;
+    for (const auto& policy : policies) {
         const auto found = facts.own_policies.find(policy.first);
-        return found != facts.own_policies.end() && found->second == policy_comment(columns);
-    });
+        if (found == facts.own_policies.end()) {
+            out.push_back(policy);
+        } else if (!options.with_rls && is_edited(found->second, policy.second)) {
+            plan.notes.push_back(
+                fmt::format("policy {} on {} was changed since rollcall made it, and stays as it "
+                            "is; to have rollcall's again: rollcall migrate --with-rls",
+                            policy.first, columns.table));
+        } else if (found->second.made_from != policy_comment(columns) ||
+                   is_edited(found->second, policy.second)) {
+            out.push_back(policy);
+        }
+    }
+    return out;
 }
 
 // Those of the configured columns that there are. An enum of the roles is never one of them,
@@ -92,11 +128,14 @@ bool has_privileges(const UsersTableFacts& facts, const std::vector<std::string>
             (serves("SELECT") && serves("INSERT") && serves("UPDATE") && serves("DELETE")));
 }
 
-std::string policies_sql(const std::string& table, const ColumnMap& columns) {
-    std::string sql;
-    for (const auto& [policy, command] : policies) {
+UsersTablePlan::Step policies_step(
+    const std::vector<std::pair<std::string_view, std::string_view>>& to_make,
+    const std::string& table, const ColumnMap& columns) {
+    UsersTablePlan::Step step{to_make.size() == 1 ? "policy " : "policies ", ""};
+    for (const auto& [policy, command] : to_make) {
+        step.what += std::string(step.sql.empty() ? "" : " and ") + std::string(policy);
         const std::string on = std::string(policy) + " ON " + table;
-        sql += fmt::format(
+        step.sql += fmt::format(
             "DROP POLICY IF EXISTS {0};\n"
             "CREATE POLICY {0} FOR {1} TO authenticated\n    USING ({2}){3};\n"
             "COMMENT ON POLICY {0} IS {4};\n",
@@ -104,7 +143,8 @@ std::string policies_sql(const std::string& table, const ColumnMap& columns) {
             command == "UPDATE" ? fmt::format("\n    WITH CHECK ({})", own_row(columns)) : "",
             quote_literal(policy_comment(columns)));
     }
-    return sql;
+    step.what += " on " + columns.table;
+    return step;
 }
 
 // From nothing: revoking from the table revokes from its columns too.
@@ -151,7 +191,7 @@ bool keeps_row_access(const UsersTableFacts& facts) {
 }
 
 Result<void> add_row_access(UsersTablePlan& plan, const UsersTableFacts& facts,
-                            const ColumnMap& columns) {
+                            const ColumnMap& columns, UsersTableOptions options) {
     const auto writable = writable_columns(facts, columns);
     if (!writable) return std::unexpected(writable.error());
     const auto name = parse_table_name(columns.table);
@@ -161,16 +201,14 @@ Result<void> add_row_access(UsersTablePlan& plan, const UsersTableFacts& facts,
         plan.steps.push_back({"row level security on " + columns.table,
                               "ALTER TABLE " + table + " ENABLE ROW LEVEL SECURITY;"});
     }
-    if (!facts.roles_exist || !facts.claims_exist) {
+    if (!facts.roles_exist) {
         plan.notes.push_back("no policy on " + columns.table +
-                             ": they need role authenticated and auth.jwt(), see above; only the "
-                             "owner sees its rows until migrate has run again");
+                             ": they need roles authenticated and anon, see above; only the owner "
+                             "sees its rows until migrate has run again");
         return {};
     }
-    if (!has_present_policies(facts, columns)) {
-        plan.steps.push_back({"policies users_select_own and users_update_own on " + columns.table,
-                              policies_sql(table, columns)});
-    }
+    const auto to_make = policies_to_make(plan, facts, columns, options);
+    if (!to_make.empty()) plan.steps.push_back(policies_step(to_make, table, columns));
     if (!has_privileges(facts, *writable)) {
         plan.steps.push_back({"privileges of authenticated and anon on " + columns.table,
                               privileges_sql(*name, *writable, facts.service_role_exists)});

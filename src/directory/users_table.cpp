@@ -24,7 +24,6 @@ Task<> read_lacking(pg::Transaction& tx, Surroundings surroundings, UsersTableFa
     for (int row = 0; row < rows.size(); ++row) {
         const std::string_view name = rows.text(row, 0);
         if (surroundings == Surroundings::foreseen && rows.boolean(row, 1)) {
-            if (name == "auth") facts.claims_exist = true;
             continue;
         }
         if (name == "anon" || name == "authenticated") facts.roles_exist = false;
@@ -42,6 +41,24 @@ Task<std::vector<std::string>> read_names(pg::Transaction& tx, const pg::Stateme
     co_return names;
 }
 
+// What rollcall made by itself beside the table.
+Task<> read_own(pg::Transaction& tx, const TableName& table, UsersTableFacts& facts) {
+    const pg::Rows policies =
+        co_await tx.execute(sql::own_policies, pg::Params().text(table.schema).text(table.table));
+    for (int row = 0; row < policies.size(); ++row) {
+        facts.own_policies.emplace(policies.text(row, 0),
+                                   OwnPolicy{.made_from = std::string(policies.text(row, 1)),
+                                             .command = std::string(policies.text(row, 2)),
+                                             .qual = std::string(policies.text(row, 3)),
+                                             .check = std::string(policies.text(row, 4)),
+                                             .for_authenticated = policies.boolean(row, 5)});
+    }
+    const pg::Rows functions = co_await tx.execute(sql::caller_functions);
+    for (int row = 0; row < functions.size(); ++row) {
+        facts.caller_functions.emplace(functions.text(row, 0), functions.text(row, 1));
+    }
+}
+
 // What the plan needs to know beside the table itself.
 Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table,
                                  Surroundings surroundings) {
@@ -51,20 +68,15 @@ Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table,
         co_await tx.execute(sql::surroundings, pg::Params().text(table.schema).text(table.table));
     facts.schema_exists = rows.boolean(0, 0);
     facts.enum_exists = rows.boolean(0, 1);
-    facts.claims_exist = rows.boolean(0, 2);
-    facts.schema_open = rows.boolean(0, 3);
-    facts.names_taken = rows.boolean(0, 4);
-    facts.made_by_rollcall = rows.boolean(0, 5);
+    facts.schema_open = rows.boolean(0, 2);
+    facts.names_taken = rows.boolean(0, 3);
+    facts.made_by_rollcall = rows.boolean(0, 4);
     co_await read_lacking(tx, surroundings, facts);
     const pg::Rows labels = co_await tx.execute(sql::enum_labels, pg::Params().text(table.schema));
     for (int row = 0; row < labels.size(); ++row) {
         facts.enum_labels.emplace_back(labels.text(row, 0));
     }
-    const pg::Rows own =
-        co_await tx.execute(sql::own_policies, pg::Params().text(table.schema).text(table.table));
-    for (int row = 0; row < own.size(); ++row) {
-        facts.own_policies.emplace(own.text(row, 0), own.text(row, 1));
-    }
+    co_await read_own(tx, table, facts);
     facts.open_policies = co_await read_names(tx, sql::open_policies, table);
     co_return facts;
 }

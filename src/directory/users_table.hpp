@@ -1,7 +1,8 @@
 // What `rollcall migrate` does about the users table, beside the numbered steps: creates it where
 // it is absent, gives an adopted one what rollcall needs (a unique Clerk id, a place for
-// deletions), and sets up row level security on a table it creates, or when asked. Looks first and
-// does only what is missing, so it may run any number of times; no column is dropped or rewritten.
+// deletions), makes the functions by which SQL knows its caller, and sets up row level security on
+// a table it creates, or when asked. Looks first and does only what is missing, so it may run any
+// number of times; no column is dropped or rewritten.
 #pragma once
 
 #include "base/result.hpp"
@@ -24,7 +25,9 @@ struct UsersTablePlan {
 };
 
 struct UsersTableOptions {
-    bool with_rls = false;  // row level security on an adopted table too
+    // Row level security on an adopted table too; and own policies that somebody has changed are
+    // made anew.
+    bool with_rls = false;
 };
 
 // What is missing, as `ensure_users_table` would find it now. `bad_configuration` when the table

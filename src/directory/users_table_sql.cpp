@@ -1,9 +1,12 @@
 #include "directory/users_table_sql.hpp"
 
+#include "directory/caller_functions.hpp"
 #include "directory/row_access.hpp"
 #include "directory/table_shape.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <optional>
 #include <utility>
 
 namespace rollcall::directory {
@@ -142,11 +145,13 @@ Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& co
     if (auto good = check(columns); !good) return std::unexpected(good.error());
     UsersTablePlan plan;
     plan.notes = facts.lacking;
+    const std::optional<Step> functions = caller_functions_step(facts, columns);
     if (!facts.catalog.exists) {
         if (auto good = add_creation(plan.steps, facts, columns); !good) {
             return std::unexpected(good.error());
         }
-        if (auto good = add_row_access(plan, facts, columns); !good) {
+        if (functions) plan.steps.push_back(*functions);
+        if (auto good = add_row_access(plan, facts, columns, options); !good) {
             return std::unexpected(good.error());
         }
         return plan;
@@ -157,8 +162,9 @@ Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& co
     if (auto good = add_adoption(plan.steps, facts, columns); !good) {
         return std::unexpected(good.error());
     }
+    const auto adopted = static_cast<std::ptrdiff_t>(plan.steps.size());
     if (options.with_rls || keeps_row_access(facts)) {
-        if (auto good = add_row_access(plan, facts, columns); !good) {
+        if (auto good = add_row_access(plan, facts, columns, options); !good) {
             return std::unexpected(good.error());
         }
     }
@@ -167,6 +173,8 @@ Result<UsersTablePlan> plan_of(const UsersTableFacts& facts, const ColumnMap& co
             Error{ErrorCode::forbidden, "users table " + columns.table +
                                             ": belongs to another role; run migrate as its owner"});
     }
+    // After what they read and before the policies, which call them.
+    if (functions) plan.steps.insert(plan.steps.begin() + adopted, *functions);
     return plan;
 }
 

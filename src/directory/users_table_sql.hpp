@@ -15,6 +15,15 @@
 
 namespace rollcall::directory {
 
+// A policy that rollcall made: what it says it was made from, and what it is by now.
+struct OwnPolicy {
+    std::string made_from;  // its comment
+    std::string command;    // as pg_policy.polcmd
+    std::string qual;
+    std::string check;
+    bool for_authenticated = true;  // permissive, and for that role alone
+};
+
 // What is there when the plan is carried out.
 struct UsersTableFacts {
     Catalog catalog;
@@ -24,11 +33,12 @@ struct UsersTableFacts {
     bool roles_exist = true;  // authenticated and anon
     bool service_role_exists = true;
     bool made_by_rollcall = false;  // the table has rollcall's comment
-    bool claims_exist = true;       // auth.jwt()
     bool schema_open = true;        // authenticated and service_role may look into it
     bool names_taken = false;       // another table has the names of the constraints
-    // Those that rollcall made, by name: what they were made from.
-    std::map<std::string, std::string, std::less<>> own_policies;
+    std::map<std::string, OwnPolicy, std::less<>> own_policies;  // by name
+    // rollcall.user_id() and clerk_id(), by name: their bodies; "" when they are there with
+    // attributes other than they should have.
+    std::map<std::string, std::string, std::less<>> caller_functions;
     std::vector<std::string> open_policies;  // others' that open rows to users
     std::vector<std::string> lacking;        // what a person has to make first, in words
     std::int64_t duplicate_ids = 0;          // Clerk ids of more than one row
