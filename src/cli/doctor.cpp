@@ -311,6 +311,7 @@ Task<bool> check_database(pg::Pool& pool, const Config& config, Findings& findin
                       fmt::format("{} is open to anon or authenticated", exposed.text(0, 0)),
                       fmt::format("REVOKE ALL ON {} FROM anon, authenticated", exposed.text(0, 0)));
     }
+    co_await check_row_access(pool, config, findings);
     jobs::QueueAdmin admin(pool);
     const auto held = co_await pool.execute(sql::held_by_webhook);
     check_held_by_webhook(held.bigint(0, 0), findings);

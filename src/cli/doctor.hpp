@@ -53,6 +53,11 @@ Task<> check_mirror(pg::Pool& pool, const Config& config, Findings& findings);
 Task<> check_database_role(pg::Pool& pool, Findings& findings);
 Task<> check_replication(pg::Pool& pool, Findings& findings);
 
+// What callers with a token, and those without one, reach in this database: policies that no Clerk
+// id can match, tables and functions of the application that are open to everybody. Needs the
+// schema.
+Task<> check_row_access(pg::Pool& pool, const Config& config, Findings& findings);
+
 // A clock that is `offset` seconds from `whose`; it has whole seconds.
 void check_offset(std::string check, std::string_view whose, std::int64_t offset,
                   Findings& findings);
