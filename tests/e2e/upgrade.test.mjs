@@ -331,3 +331,26 @@ test('queues, jobs and runs of kinds that a later build has are nobody to this o
     await service.stop('SIGKILL');
   }
 });
+
+test('the policies that the previous build made are made anew', async () => {
+  const database = await postgres.create();
+  const url = postgres.url(database);
+  await migrate(previous, url);
+  const policies = () =>
+    postgres.query(
+      database,
+      `SELECT policyname, qual FROM pg_policies WHERE tablename = 'users' ORDER BY policyname`,
+    );
+  assert.match((await policies())[0].qual, /auth\.jwt\(\)/);
+  const { code, output } = await run(binary(), ['migrate'], { DATABASE_URL: url });
+  assert.equal(code, 0, output);
+  assert.match(output, /^done: policies users_select_own and users_update_own on public\.users$/m);
+  assert.doesNotMatch(output, /^note: policy/m);
+  const qual = '(id = ( SELECT rollcall.user_id() AS user_id))';
+  assert.deepEqual(await policies(), [
+    { policyname: 'users_select_own', qual },
+    { policyname: 'users_update_own', qual },
+  ]);
+  const again = await run(binary(), ['migrate'], { DATABASE_URL: url });
+  assert.match(again.output, /^up to date$/m);
+});
