@@ -127,7 +127,7 @@ TEST_F(DirectoryAdopt, AdoptsTheTableOfTheDocuments) {
     const std::string before = sql("SELECT (u.*)::text FROM users u");
     const auto planned = plan();
     ASSERT_TRUE(planned);
-    ASSERT_EQ(planned->steps.size(), 1);  // deleted_at
+    ASSERT_EQ(planned->steps.size(), 2);  // deleted_at, and the functions over it
     ASSERT_TRUE(ensure());
     EXPECT_EQ(sql("SELECT relrowsecurity FROM pg_class WHERE oid = 'users'::regclass"), "f");
     EXPECT_EQ(sql("SELECT (u.*)::text FROM users u").substr(0, before.size() - 1),
