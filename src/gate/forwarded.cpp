@@ -25,8 +25,8 @@ bool is_list(std::string_view value, bool target) {
     for (std::size_t at = value.find(','); at != std::string_view::npos;
          at = value.find(',', at + 1)) {
         const std::string_view rest = value.substr(at + 1);
-        if (!target || rest.empty() || rest.starts_with(' ') || rest.starts_with('\t') ||
-            rest.starts_with('/') || rest.starts_with("http:") || rest.starts_with("https:")) {
+        if (!target || rest.starts_with(' ') || rest.starts_with('\t') || rest.starts_with('/') ||
+            rest.starts_with("http:") || rest.starts_with("https:")) {
             return true;
         }
     }

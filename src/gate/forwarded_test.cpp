@@ -92,7 +92,8 @@ TEST(Forwarded, RepeatedOrJoined) {
     EXPECT_EQ(uri("/public,/admin"), "repeated_header");
     EXPECT_EQ(uri("/public?x=1,/admin"), "repeated_header");
     EXPECT_EQ(uri("/public,https://a/admin"), "repeated_header");
-    EXPECT_EQ(uri("/a,"), "repeated_header");
+    EXPECT_EQ(uri(",/admin"), "repeated_header");
+    EXPECT_EQ(uri("/a?ids=1,2,"), "GET a /a");
     EXPECT_EQ(uri("/a,b"), "GET a /a,b");
     EXPECT_EQ(judged({{"Host", "a"}, {"X-Forwarded-Method", "GET,PUT"}, {"X-Forwarded-Uri", "/"}}),
               "repeated_header");

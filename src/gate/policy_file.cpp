@@ -58,6 +58,42 @@ unsigned line_of(const toml::node& node) {
     return node.source().begin.line;
 }
 
+// The end of the string that begins at `at`: of its line, where it has none.
+std::size_t string_end(std::string_view text, std::size_t at) {
+    const char quote = text[at];
+    const std::string_view triple = quote == '"' ? "\"\"\"" : "'''";
+    const bool lines = text.substr(at).starts_with(triple);
+    for (at += lines ? 3 : 1; at < text.size(); ++at) {
+        if (text[at] == '\\' && quote == '"') {
+            ++at;
+        } else if (!lines && (text[at] == quote || text[at] == '\n')) {
+            return at + 1;
+        } else if (lines && text.substr(at).starts_with(triple)) {
+            // One or two quotes before the three belong to the string.
+            return std::min(text.find_first_not_of(quote, at), text.size());
+        }
+    }
+    return text.size();
+}
+
+// The line of the first byte above ASCII that is in no string and no comment, where TOML has none:
+// toml++ 3.3 runs into undefined behaviour at some of them. 0 when there is none.
+unsigned stray_line(std::string_view text) {
+    std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
+    while (at < text.size()) {
+        if (text[at] == '#') {
+            at = std::min(text.find('\n', at), text.size());
+        } else if (text[at] == '"' || text[at] == '\'') {
+            at = string_end(text, at);
+        } else if (static_cast<std::uint8_t>(text[at]) >= 0x80) {
+            return 1 + static_cast<unsigned>(std::ranges::count(text.substr(0, at), '\n'));
+        } else {
+            ++at;
+        }
+    }
+    return 0;
+}
+
 // Reads one file, up to the first thing that is wrong.
 class Reader {
 public:
@@ -361,6 +397,11 @@ std::expected<Policy, PolicyError> parse_policy(std::string_view text, std::stri
         return std::unexpected(PolicyError{
             too_large,
             fmt::format("{}: {} bytes are more than {}", file, text.size(), policy_bytes_max)});
+    }
+    if (const unsigned line = stray_line(text); line != 0) {
+        return std::unexpected(PolicyError{
+            syntax, fmt::format("{}:{}: a character that TOML has only in strings and comments",
+                                file, line)});
     }
     const toml::parse_result parsed = toml::parse(text, file);
     if (!parsed) {

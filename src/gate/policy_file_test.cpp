@@ -158,6 +158,17 @@ TEST(PolicyFile, WhatIsNoToml) {
     expect_refused("version = 1\nversion = 1\n", PolicyFault::syntax, StartsWith("p.toml:2: "));
     expect_refused("version = \n", PolicyFault::syntax, StartsWith("p.toml:1: "));
     expect_refused("\xFF\xFE", PolicyFault::syntax, StartsWith("p.toml:"));
+    // Undefined behaviour of toml++ 3.3, outside strings and comments alone.
+    expect_refused("version = 1\n\xD1\xB9", PolicyFault::syntax, StartsWith("p.toml:2: "));
+    expect_refused("s = \"\"\"\"a\"\"\"\"\"\n\xC3\xA9", PolicyFault::syntax,
+                   StartsWith("p.toml:2: "));
+    for (const char* line :
+         {"summary = \"\xC3\xA9\" # \xC3\xA9", "summary = '\xC3\xA9'",
+          "summary = \"\"\"\\\"\"\"\xC3\xA9\"\"\"", "summary = '''\xC3\xA9'''"}) {
+        const auto accepted = parse_policy(with(line), "p.toml");
+        EXPECT_TRUE(accepted.has_value()) << accepted.error().message;
+    }
+    EXPECT_TRUE(parse_policy("\xEF\xBB\xBFversion = 1\n", "p.toml").has_value());
 }
 
 TEST(PolicyFile, Bounds) {

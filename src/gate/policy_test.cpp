@@ -220,7 +220,7 @@ std::vector<const Rule*> best_of(const std::vector<Rule>& rules, const Target& t
 
 TEST(Policy, TheMostSpecificRuleDecidesWhateverTheOrder) {
     const auto targets = some_targets();
-    rc::check([&] {
+    EXPECT_TRUE(rc::check([&] {
         std::vector<Rule> rules = *rule_lists();
         const auto made = Policy::make(Access::deny, rules);
         auto turned = rules;
@@ -247,7 +247,7 @@ TEST(Policy, TheMostSpecificRuleDecidesWhateverTheOrder) {
             RC_ASSERT(made->decide(target).id() == wanted);
             RC_ASSERT(reversed->decide(target).id() == wanted);
         }
-    });
+    }));
 }
 
 }  // namespace
