@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <utility>
 
@@ -58,40 +59,46 @@ unsigned line_of(const toml::node& node) {
     return node.source().begin.line;
 }
 
-// The end of the string that begins at `at`: of its line, where it has none.
-std::size_t string_end(std::string_view text, std::size_t at) {
-    const char quote = text[at];
-    const std::string_view triple = quote == '"' ? "\"\"\"" : "'''";
-    const bool lines = text.substr(at).starts_with(triple);
-    for (at += lines ? 3 : 1; at < text.size(); ++at) {
-        if (text[at] == '\\' && quote == '"') {
-            ++at;
-        } else if (!lines && (text[at] == quote || text[at] == '\n')) {
-            return at + 1;
-        } else if (lines && text.substr(at).starts_with(triple)) {
-            // One or two quotes before the three belong to the string.
-            return std::min(text.find_first_not_of(quote, at), text.size());
+// toml++ 3.3 runs into undefined behaviour at some letters beyond ASCII where it looks for white
+// space, so it is given none: their bytes, and `~`, as `~C3`. Where TOML has no such letters it has
+// no `~` either.
+std::string in_ascii(std::string_view text) {
+    std::string out;
+    for (const char c : text) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        if (byte < 0x80 && c != '~') {
+            out += c;
+        } else {
+            out += fmt::format("~{:02X}", byte);
         }
     }
-    return text.size();
+    return out;
 }
 
-// The line of the first byte above ASCII that is in no string and no comment, where TOML has none:
-// toml++ 3.3 runs into undefined behaviour at some of them. 0 when there is none.
-unsigned stray_line(std::string_view text) {
-    std::size_t at = text.starts_with("\xEF\xBB\xBF") ? 3 : 0;
-    while (at < text.size()) {
-        if (text[at] == '#') {
-            at = std::min(text.find('\n', at), text.size());
-        } else if (text[at] == '"' || text[at] == '\'') {
-            at = string_end(text, at);
-        } else if (static_cast<std::uint8_t>(text[at]) >= 0x80) {
-            return 1 + static_cast<unsigned>(std::ranges::count(text.substr(0, at), '\n'));
+// What a string was before in_ascii.
+std::string restored(std::string_view text) {
+    std::string out;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        unsigned byte = 0;
+        const std::string_view digits = text.substr(at + 1);
+        if (text[at] == '~' && digits.size() >= 2 &&
+            std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) {
+            out += static_cast<char>(byte);
+            at += 2;
         } else {
-            ++at;
+            out += text[at];
         }
     }
-    return 0;
+    return out;
+}
+
+// A `~` that is written as an escape would be taken for one of in_ascii's.
+bool has_escaped_tilde(std::string_view text) {
+    for (const std::string_view escape :
+         {"\\u007E", "\\u007e", "\\U0000007E", "\\U0000007e", "\\x7E", "\\x7e"}) {
+        if (text.contains(escape)) return true;
+    }
+    return false;
 }
 
 // Reads one file, up to the first thing that is wrong.
@@ -128,7 +135,7 @@ private:
             const std::vector<std::string> names(known.begin(), known.end());
             const auto meant = nearest(key.str(), names);
             refuse(unknown_key, key.source().begin.line, where,
-                   fmt::format("{}: there is no such key{}", shown(key.str()),
+                   fmt::format("{}: there is no such key{}", shown(restored(key.str())),
                                meant ? "; is it " + *meant + "?" : ""));
         }
     }
@@ -138,11 +145,12 @@ private:
                                     std::string_view where) {
         const toml::node* node = table.get(key);
         if (node == nullptr) return std::nullopt;
-        auto value = node->value_exact<std::string>();
+        const auto value = node->value_exact<std::string>();
         if (!value) {
             refuse(wrong_type, line_of(*node), where, fmt::format("{}: must be a string", key));
+            return std::nullopt;
         }
-        return value;
+        return restored(*value);
     }
 
     std::vector<std::string> list(const toml::table& table, std::string_view key,
@@ -163,13 +171,13 @@ private:
             return out;
         }
         for (const toml::node& element : *array) {
-            auto value = element.value_exact<std::string>();
+            const auto value = element.value_exact<std::string>();
             if (!value) {
                 refuse(wrong_type, line_of(element), where,
                        fmt::format("{}: must be a list of strings", key));
                 return out;
             }
-            out.push_back(*std::move(value));
+            out.push_back(restored(*value));
         }
         return out;
     }
@@ -398,12 +406,13 @@ std::expected<Policy, PolicyError> parse_policy(std::string_view text, std::stri
             too_large,
             fmt::format("{}: {} bytes are more than {}", file, text.size(), policy_bytes_max)});
     }
-    if (const unsigned line = stray_line(text); line != 0) {
-        return std::unexpected(PolicyError{
-            syntax, fmt::format("{}:{}: a character that TOML has only in strings and comments",
-                                file, line)});
-    }
-    const toml::parse_result parsed = toml::parse(text, file);
+    const auto refused = [&](std::string_view why) {
+        return std::unexpected(PolicyError{syntax, fmt::format("{}:1: {}", file, why)});
+    };
+    if (!is_utf8(text)) return refused("the file is not UTF-8");
+    if (has_escaped_tilde(text)) return refused("write ~ itself, not as an escape");
+    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+    const toml::parse_result parsed = toml::parse(in_ascii(text), file);
     if (!parsed) {
         return std::unexpected(
             PolicyError{syntax, fmt::format("{}:{}: {}", file, parsed.error().source().begin.line,

@@ -158,16 +158,20 @@ TEST(PolicyFile, WhatIsNoToml) {
     expect_refused("version = 1\nversion = 1\n", PolicyFault::syntax, StartsWith("p.toml:2: "));
     expect_refused("version = \n", PolicyFault::syntax, StartsWith("p.toml:1: "));
     expect_refused("\xFF\xFE", PolicyFault::syntax, StartsWith("p.toml:"));
-    // Undefined behaviour of toml++ 3.3, outside strings and comments alone.
+    // Undefined behaviour of toml++ 3.3, if it saw these letters.
     expect_refused("version = 1\n\xD1\xB9", PolicyFault::syntax, StartsWith("p.toml:2: "));
-    expect_refused("s = \"\"\"\"a\"\"\"\"\"\n\xC3\xA9", PolicyFault::syntax,
-                   StartsWith("p.toml:2: "));
+    expect_refused("version = 0\"a\xEF\xBA\xBF\x19\n", PolicyFault::syntax,
+                   StartsWith("p.toml:1: "));
+    expect_refused(with("summary = \"\\u007E\""), PolicyFault::syntax, HasSubstr("write ~"));
     for (const char* line :
          {"summary = \"\xC3\xA9\" # \xC3\xA9", "summary = '\xC3\xA9'",
           "summary = \"\"\"\\\"\"\"\xC3\xA9\"\"\"", "summary = '''\xC3\xA9'''"}) {
         const auto accepted = parse_policy(with(line), "p.toml");
         EXPECT_TRUE(accepted.has_value()) << accepted.error().message;
     }
+    const auto tilde = parse_policy(with("summary = \"~ \xC3\xA9 ~C3 \\u00e9 ~\""), "p.toml");
+    ASSERT_TRUE(tilde.has_value());
+    EXPECT_EQ(tilde->rules()[0].summary, "~ \xC3\xA9 ~C3 \xC3\xA9 ~");
     EXPECT_TRUE(parse_policy("\xEF\xBB\xBFversion = 1\n", "p.toml").has_value());
 }
 
