@@ -30,20 +30,22 @@ Task<std::optional<clerk::Instance>> ClerkReader::instance_of_key() {
 
 // A key of another instance knows nobody of ours: its 404 says nothing. What is found out is kept,
 // for polling and for the next process.
-Task<bool> ClerkReader::key_is_right(const std::string& but, const std::string& witness) {
-    if (key_proven_) co_return true;
+Task<RunFailure> ClerkReader::fault_of_key(const std::string& but, const std::string& witness) {
+    if (key_proven_) co_return RunFailure::none;
     const auto instance = co_await instance_of_key();
     const pg::Rows known = co_await pool_.execute(sql::known_instance);
+    const RunFailure fault = instance ? RunFailure::other_instance : RunFailure::clerk_away;
     if (instance && !known.text(0, 0).empty()) {
         key_proven_ = known.text(0, 0) == instance->id;
-        co_return key_proven_;
+        co_return key_proven_ ? RunFailure::none : fault;
     }
     co_await look_for_witness(but, witness);
-    if (!key_proven_ || !instance) co_return key_proven_;
+    if (!key_proven_) co_return fault;
+    if (!instance) co_return RunFailure::none;
     const pg::Rows kept = co_await pool_.execute(
         sql::claim_instance, pg::Params().text(instance->id).text(instance->environment_type));
     key_proven_ = kept.text(0, 0) == instance->id;
-    co_return key_proven_;
+    co_return key_proven_ ? RunFailure::none : fault;
 }
 
 Task<> ClerkReader::look_for_witness(const std::string& but, const std::string& witness) {
@@ -77,6 +79,7 @@ Task<ClerkAnswer> ClerkReader::ask(std::string clerk_id, std::string witness) {
                 out.kind = ClerkAnswer::Kind::no_id_of_clerks;
             }
             out.reason = answer->error().message;
+            out.failure = failure_of(answer->error().code);
             co_return out;
         }
         if (**answer) {
@@ -85,7 +88,8 @@ Task<ClerkAnswer> ClerkReader::ask(std::string clerk_id, std::string witness) {
             co_return out;
         }
     }
-    if (co_await key_is_right(clerk_id, witness)) {
+    out.failure = co_await fault_of_key(clerk_id, witness);
+    if (out.failure == RunFailure::none) {
         out.kind = ClerkAnswer::Kind::no_such_user;
     } else {
         out.reason =

@@ -11,6 +11,7 @@
 #include "directory/change.hpp"
 #include "directory/column_map.hpp"
 #include "pg/pool.hpp"
+#include "sync/run.hpp"
 
 #include <cstdint>
 #include <optional>
@@ -27,8 +28,9 @@ struct ClerkAnswer {
     };
     Kind kind = Kind::unreachable;
     std::optional<clerk::User> user;
-    SystemTime asked_at;  // the database's time before the (last) question
-    std::string reason;   // of unreachable; no personal data
+    SystemTime asked_at;                          // the database's time before the (last) question
+    std::string reason;                           // of unreachable; no personal data
+    RunFailure failure = RunFailure::clerk_away;  // of unreachable: what it is to a run
 };
 
 class ClerkReader {
@@ -44,7 +46,8 @@ public:
     [[nodiscard]] bool trusts_key() const { return key_proven_; }
 
 private:
-    Task<bool> key_is_right(const std::string& but, const std::string& witness);
+    // none: it is right.
+    Task<RunFailure> fault_of_key(const std::string& but, const std::string& witness);
     Task<std::optional<clerk::Instance>> instance_of_key();
     Task<> look_for_witness(const std::string& but, const std::string& witness);
     Task<> try_key(std::string clerk_id);

@@ -17,19 +17,6 @@ constexpr int attempts_at_once = 5;      // where others write the same rows
 constexpr std::size_t rest_max = 1'000;  // users put off to the end
 constexpr std::int64_t refused_max = 1'000;
 
-RunFailure failure_of(ErrorCode code) {
-    switch (code) {
-        case ErrorCode::unauthenticated:
-        case ErrorCode::forbidden:
-            return RunFailure::wrong_key;
-        case ErrorCode::unavailable:
-        case ErrorCode::rate_limited:
-            return RunFailure::clerk_away;
-        default:
-            return RunFailure::inconsistent;
-    }
-}
-
 std::string flag(bool value) {
     return value ? "true" : "false";
 }

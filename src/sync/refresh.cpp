@@ -13,6 +13,14 @@ namespace {
 
 constexpr int rounds_max = 8;
 
+// Whoever waits for an address waits for an answer that Clerk did not give, or for other rows.
+RunFailure failure_of(const EmailConflicts::Known& known) {
+    for (const auto& [whom, answer] : known) {
+        if (answer.kind == ClerkAnswer::Kind::unreachable) return answer.failure;
+    }
+    return RunFailure::refused_rows;
+}
+
 }  // namespace
 
 Refresh::Refresh(pg::Pool& pool, directory::Directory& directory, clerk::BackendApi& clerk,
@@ -33,16 +41,19 @@ Task<Refreshed> Refresh::refresh(std::string clerk_id) {
     ClerkAnswer answer = co_await clerk_.ask(clerk_id);
     switch (answer.kind) {
         case ClerkAnswer::Kind::unreachable:
-            co_return Refreshed{.ending = jobs::Retry{
-                                    .reason = "Clerk gave no answer that counts: " + answer.reason,
-                                    .delay = std::nullopt,
-                                    .burns_attempt = false}};
+            co_return Refreshed{
+                .ending =
+                    jobs::Retry{.reason = "Clerk gave no answer that counts: " + answer.reason,
+                                .delay = std::nullopt,
+                                .burns_attempt = false},
+                .failure = answer.failure};
         case ClerkAnswer::Kind::no_id_of_clerks:
             co_return Refreshed{
                 .ending = jobs::Failed{"Unusable job: " + clerk_id + " is no id of Clerk's"}};
         case ClerkAnswer::Kind::no_such_user:
             if (auto doubt = co_await absences_.missing(clerk_id)) {
-                co_return Refreshed{.ending = std::move(*doubt)};
+                co_return Refreshed{.ending = std::move(*doubt),
+                                    .failure = RunFailure::inconsistent};
             }
             break;
         case ClerkAnswer::Kind::user:
@@ -93,7 +104,8 @@ Task<std::optional<Refreshed>> Refresh::round(const directory::Read& read,
             case Kind::wait:
                 co_return Refreshed{.ending = jobs::Retry{.reason = verdict->reason,
                                                           .delay = std::nullopt,
-                                                          .burns_attempt = false}};
+                                                          .burns_attempt = false},
+                                    .failure = failure_of(known)};
             case Kind::refuse:
                 co_return Refreshed{.ending = jobs::Failed{verdict->reason}};
             case Kind::ask:

@@ -12,6 +12,7 @@
 #include "sync/apply_user.hpp"
 #include "sync/ask_clerk.hpp"
 #include "sync/email_conflicts.hpp"
+#include "sync/run.hpp"
 
 #include <functional>
 #include <optional>
@@ -22,8 +23,9 @@ namespace rollcall::sync {
 
 struct Refreshed {
     jobs::Outcome ending = jobs::Completed{};
-    directory::AppliedRead applied{};  // where it completed
-    bool held = false;                 // the guard held the deletion back
+    directory::AppliedRead applied{};               // where it completed
+    bool held = false;                              // the guard held the deletion back
+    RunFailure failure = RunFailure::refused_rows;  // of another ending: what a run says of it
 };
 
 class Refresh {

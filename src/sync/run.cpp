@@ -78,6 +78,19 @@ RunStatus status_of(RunFailure failure) {
     return RunStatus::incomplete;
 }
 
+RunFailure failure_of(ErrorCode code) {
+    switch (code) {
+        case ErrorCode::unauthenticated:
+        case ErrorCode::forbidden:
+            return RunFailure::wrong_key;
+        case ErrorCode::unavailable:
+        case ErrorCode::rate_limited:
+            return RunFailure::clerk_away;
+        default:
+            return RunFailure::inconsistent;
+    }
+}
+
 std::string_view to_string(RunMode mode) {
     return name_of(mode, modes);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/actor.hpp"
+#include "base/result.hpp"
 
 #include <cstdint>
 #include <functional>
@@ -32,6 +33,8 @@ enum class RunFailure : std::uint8_t {
 // What a failure makes of a run. Clerk's faults fail it; a list that cannot be all, rows that were
 // not taken and a stop leave it incomplete.
 [[nodiscard]] RunStatus status_of(RunFailure failure);
+// What an error of Clerk's answer is to a run.
+[[nodiscard]] RunFailure failure_of(ErrorCode code);
 
 [[nodiscard]] std::string_view to_string(RunMode mode);
 [[nodiscard]] std::string_view to_string(RunTrigger trigger);

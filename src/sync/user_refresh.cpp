@@ -86,13 +86,13 @@ Task<RunSummary> UserRefresh::look(std::string clerk_id, RunTrigger trigger,
             break;
         }
         if (const auto* failed = std::get_if<jobs::Failed>(&answer->ending)) {
-            fail(summary, RunFailure::refused_rows, failed->reason);
+            fail(summary, answer->failure, failed->reason);
             break;
         }
         const auto& retry = std::get<jobs::Retry>(answer->ending);
         const bool soon = retry.delay && *retry.delay <= pause_max;
         if (!soon || number == looks_max) {
-            fail(summary, RunFailure::clerk_away, retry.reason);
+            fail(summary, answer->failure, retry.reason);
             break;
         }
         co_await sleep(*retry.delay);

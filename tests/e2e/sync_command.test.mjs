@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 
 import { Polled } from './polling.mjs';
 import { Postgres } from './postgres.mjs';
-import { rollcall } from './service.mjs';
+import { ADMIN_TOKEN, rollcall } from './service.mjs';
 
 let postgres;
 before(async () => {
@@ -181,6 +181,38 @@ describe('sync', () => {
       await polled.equal();
     }));
 });
+
+test('--user says of a refusal whose it is, and no data', () =>
+  with_(3, async (polled) => {
+    const [{ clerk_id: one, email }] = await polled.truth();
+    await polled.query(
+      `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql
+       AS $$ BEGIN RAISE EXCEPTION 'not %', new.email; END $$;
+       CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION refuse()`,
+    );
+    const refused = polled.sync('--user', one);
+    assert.equal(refused.code, 1, 'Clerk is there');
+    assert.equal(refused.json.status, 'failed');
+    assert.match(refused.json.error, /^The database refuses this change: .*\(P0001\)$/s);
+    assert.equal((refused.stdout + refused.stderr).includes(email), false);
+    const service = await polled.serve({ ROLLCALL_SYNC_INTERVAL: '1h' });
+    const asked = await service.request('POST', `/api/v1/users/${one}/sync`, {
+      port: service.adminPort,
+      headers: { authorization: `Bearer ${ADMIN_TOKEN}` },
+    });
+    assert.equal(asked.status, 502, asked.text);
+    assert.equal(asked.json.error, refused.json.error);
+    const runs = await polled.query(
+      "SELECT trigger, status, failure FROM rollcall.sync_runs WHERE mode = 'user' ORDER BY id",
+    );
+    assert.deepEqual(runs, [
+      { trigger: 'cli', status: 'failed', failure: 'refused_rows' },
+      { trigger: 'admin', status: 'failed', failure: 'refused_rows' },
+    ]);
+    const wrong = polled.run(['sync', '--user', one], { CLERK_SECRET_KEY: 'sk_test_wrong' });
+    assert.equal(wrong.code, 1, wrong.stdout + wrong.stderr);
+    assert.match(wrong.stdout, /Clerk refuses the secret key/);
+  }));
 
 describe('audit', () => {
   test('is equal or lists what is not, at most so many', () =>

@@ -7,6 +7,7 @@ namespace rollcall::sync {
 namespace {
 
 using testing::HasSubstr;
+using testing::Not;
 using namespace std::chrono_literals;
 
 class SyncUserRefresh : public PollingTest {
@@ -72,6 +73,92 @@ TEST_F(SyncUserRefresh, ClerkAwayIsAFailedRun) {
     EXPECT_EQ(summary.status, RunStatus::failed);
     EXPECT_EQ(summary.failure, RunFailure::clerk_away);
     EXPECT_FALSE(run(users.run("", RunTrigger::admin)).has_value());
+}
+
+TEST_F(SyncUserRefresh, ARefusalSaysWhoseItIsAndShowsNoData) {
+    struct Case {
+        const char* damage;
+        const char* mend;
+        const char* reason;
+    };
+    const char* const trigger =
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {}; END $$; "
+        "CREATE TRIGGER t BEFORE INSERT OR UPDATE ON users FOR EACH ROW EXECUTE FUNCTION refuse()";
+    const std::string raises = fmt::format(fmt::runtime(trigger), "RAISE EXCEPTION '%', new.email");
+    const std::string lacks = fmt::format(fmt::runtime(trigger), "PERFORM no_such_function()");
+    const char* const no_trigger = "DROP TRIGGER t ON users; DROP FUNCTION refuse()";
+    const Case cases[]{
+        {"ALTER TABLE users ADD CONSTRAINT short CHECK (length(name) < 3)",
+         "ALTER TABLE users DROP CONSTRAINT short", "(23514)"},
+        {raises.c_str(), no_trigger, "(P0001)"},
+        {lacks.c_str(), no_trigger, "(42883)"},
+        {"ALTER TABLE users ALTER name TYPE varchar(3)", "ALTER TABLE users ALTER name TYPE text",
+         "(22001)"},
+    };
+    clerk.add("user_a", 1'600'000'000'000);
+    for (const Case& one : cases) {
+        SCOPED_TRACE(one.reason);
+        sql(one.damage);
+        const RunSummary summary = look("user_a");
+        EXPECT_EQ(summary.status, RunStatus::failed);
+        EXPECT_EQ(summary.failure, RunFailure::refused_rows);
+        EXPECT_THAT(summary.error.value_or(""), HasSubstr("The database refuses this change: "));
+        EXPECT_THAT(summary.error.value_or(""), HasSubstr(one.reason));
+        EXPECT_THAT(summary.error.value_or(""), Not(HasSubstr("example.com")));
+        EXPECT_THAT(summary.error.value_or(""), Not(HasSubstr("Ann")));
+        EXPECT_EQ(last_run("status, failure, error"), "failed refused_rows " + *summary.error);
+        EXPECT_EQ(sql("SELECT count(*) FROM users"), "0");
+        sql(one.mend);
+    }
+    EXPECT_EQ(look("user_a").status, RunStatus::completed);
+}
+
+TEST_F(SyncUserRefresh, AKeyThatIsRefusedOrOfAnotherInstanceIsNotClerkAway) {
+    clerk.add("user_a", 1'600'000'000'000);
+    full();
+    clerk.on_get = [](const std::string&) { return Error{ErrorCode::unauthenticated, "401"}; };
+    EXPECT_EQ(look("user_a").failure, RunFailure::wrong_key);
+    clerk.on_get = nullptr;
+    clerk.users.clear();
+    clerk.instance_id = "ins_two";
+    const RunSummary summary = look("user_a");
+    EXPECT_EQ(summary.failure, RunFailure::other_instance);
+    EXPECT_THAT(summary.error.value_or(""), HasSubstr("another instance"));
+    EXPECT_EQ(sql("SELECT count(*) FROM users WHERE deleted_at IS NULL"), "1");
+}
+
+TEST_F(SyncUserRefresh, AnAddressThatClerkIsAskedAboutInVainIsClerkAway) {
+    clerk.add("user_a", 1'600'000'000'000).email = "one@example.com";
+    look("user_a");
+    clerk.users["user_a"].email = "other@example.com";  // nothing tells of it
+    clerk.add("user_b", 1'600'000'000'000).email = "one@example.com";
+    clerk.on_get = [](const std::string& id) {
+        return id == "user_a" ? std::optional(Error{ErrorCode::unavailable, "503"}) : std::nullopt;
+    };
+    const RunSummary summary = look("user_b");
+    EXPECT_EQ(summary.failure, RunFailure::clerk_away) << summary.error.value_or("");
+    EXPECT_THAT(summary.error.value_or(""), Not(HasSubstr("example.com")));
+    clerk.on_get = nullptr;
+    EXPECT_EQ(look("user_b").status, RunStatus::completed);
+}
+
+TEST_F(SyncUserRefresh, OneMoreThanFitIsRefusedAtOnce) {
+    UserRefresh few{runs, lookups(), {.users_max = 1}};
+    clerk.add("user_a", 1'600'000'000'000);
+    clerk.pause = 20ms;
+    bool done = false;
+    const auto first = [&]() -> Task<> {
+        EXPECT_TRUE(co_await few.run("user_a", RunTrigger::gate));
+        done = true;
+    };
+    spawn(io.get_executor(), "first", first());
+    ASSERT_TRUE(test::wait_until(io, [&] { return clerk.requests() > 0; }));
+    const auto refused = run(few.run("user_b", RunTrigger::admin));
+    ASSERT_FALSE(refused.has_value());
+    EXPECT_EQ(refused.error().code, ErrorCode::rate_limited);
+    EXPECT_THAT(refused.error().message, HasSubstr("too many users are being refreshed"));
+    EXPECT_TRUE(test::wait_until(io, [&] { return done; }));
+    EXPECT_EQ(sql("SELECT count(*) FROM rollcall.sync_runs"), "1");
 }
 
 // Clerk has them no more; the guard lets one go within the hour.
