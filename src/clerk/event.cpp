@@ -14,12 +14,16 @@ std::int64_t envelope_ms(std::int64_t time) {
     return time < seconds_max ? time * 1000 : time;
 }
 
-std::string_view id_of(const simdjson::dom::object& object) {
-    std::string_view id;
+std::string_view text_of(const simdjson::dom::object& object, std::string_view name) {
+    std::string_view text;
     for (const auto& [key, value] : object) {
-        if (key == "id") id = as_string(value).value_or("");
+        if (key == name) text = as_string(value).value_or("");
     }
-    return id;
+    return text;
+}
+
+std::string_view id_of(const simdjson::dom::object& object) {
+    return text_of(object, "id");
 }
 
 // Of an event without a type: all of Clerk's ids say what they are of.
@@ -30,7 +34,26 @@ std::string user_in(const std::optional<simdjson::dom::element>& data) {
     return std::string(id.starts_with("user_") && usable_id(id) ? id : "");
 }
 
+bool ends_a_session(std::string_view type) {
+    return type == "session.ended" || type == "session.removed" || type == "session.revoked";
+}
+
+void read_session(Event& event, const std::optional<simdjson::dom::element>& data) {
+    event.data = Unusable{"no_session_id"};
+    simdjson::dom::object object;
+    if (!data || data->get_object().get(object) != simdjson::SUCCESS) return;
+    const std::string_view id = id_of(object);
+    if (!usable_id(id)) return;
+    const std::string_view user = text_of(object, "user_id");
+    event.data =
+        SessionEnded{.id = std::string(id), .user_id = std::string(usable_id(user) ? user : "")};
+}
+
 void read_data(Event& event, const std::optional<simdjson::dom::element>& data) {
+    if (ends_a_session(event.type)) {
+        read_session(event, data);
+        return;
+    }
     const bool deleted = event.type == "user.deleted";
     event.user_created = event.type == "user.created";
     if (!deleted && !event.user_created && event.type != "user.updated") {

@@ -29,6 +29,7 @@ const fs::path samples =
 std::string kind_of(const Event& event) {
     if (std::holds_alternative<Unhandled>(event.data)) return "unhandled";
     if (std::holds_alternative<UserDeleted>(event.data)) return "deleted";
+    if (std::holds_alternative<SessionEnded>(event.data)) return "session_ended";
     if (std::holds_alternative<User>(event.data)) return event.user_created ? "created" : "updated";
     return std::string(std::get<Unusable>(event.data).reason);
 }
@@ -52,6 +53,10 @@ json::value described(const Event& event) {
                                    {"timestamp_ms", event.timestamp_ms}};
     } else if (const auto* gone = std::get_if<UserDeleted>(&event.data)) {
         out["deleted"] = json::object{{"id", gone->id}, {"timestamp_ms", event.timestamp_ms}};
+    } else if (const auto* session = std::get_if<SessionEnded>(&event.data)) {
+        out["ended"] = json::object{{"id", session->id},
+                                    {"user_id", session->user_id},
+                                    {"timestamp_ms", event.timestamp_ms}};
     }
     return out;
 }
@@ -82,7 +87,9 @@ TEST(EventParser, ReadsEveryOfficialSample) {
         EXPECT_EQ(event.type, type) << entry.path();
         EXPECT_GT(event.timestamp_ms, 1'600'000'000'000) << entry.path();
         if (!type.starts_with("user.")) {
-            EXPECT_EQ(kind_of(event), "unhandled") << entry.path();
+            const bool ends =
+                type == "session.ended" || type == "session.removed" || type == "session.revoked";
+            EXPECT_EQ(kind_of(event), ends ? "session_ended" : "unhandled") << entry.path();
             continue;
         }
         ++users;

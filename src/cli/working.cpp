@@ -19,6 +19,8 @@ using std::chrono::milliseconds;
 
 constexpr std::string_view wake_channel = "rollcall_jobs";
 constexpr milliseconds notify_interval{50};
+constexpr int revocations_batch = 256;
+constexpr int revocations_pruned_max = 1'000;
 
 jobs::ChoresConfig chores_of(const Config& config, std::string holder) {
     jobs::ChoresConfig chores = config.chores;
@@ -49,7 +51,19 @@ Working::Working(Executor executor, Neighbours neighbours, Observers observers)
       notifier_(executor, pool_, std::string(wake_channel), notify_interval,
                 std::string(jobs::queue_users)),
       listener_(executor, config_.database, std::string(wake_channel),
-                [this](std::string_view whose) { wake(whose); }) {}
+                [this](std::string_view whose) { wake(whose); }),
+      revocations_(pool_, revocations_batch, job_metrics_),
+      revoking_(executor,
+                {.name = "revoke_sessions",
+                 .full_pass = revocations_batch,
+                 .poll_interval = [this] { return poll_interval(); }},
+                [this] { return revocations_.run_once(); }),
+      revocations_pruning_(
+          executor,
+          {.name = "revocations_pruning",
+           .full_pass = revocations_pruned_max,
+           .poll_interval = [] { return std::chrono::minutes(10); }},
+          [this] { return sync::SessionRevocations::prune(pool_, revocations_pruned_max); }) {}
 
 void Working::start() {
     spawn(executor_, "listener", listener_.run());
@@ -90,9 +104,13 @@ void Working::open(directory::Directory& directory) {
             [this] { return apply_user_->run_once(); });
         job_metrics_.workers(jobs::queue_users).Set(config_.work.lanes);
         apply_loop_->start();
+        revoking_.start();
         worker_.start();
     }
-    if (config_.roles.scheduler) chores_.start();
+    if (config_.roles.scheduler) {
+        chores_.start();
+        revocations_pruning_.start();
+    }
 }
 
 // Over a way to Clerk of its own, whose requests belong to the job's trace.
@@ -119,7 +137,10 @@ void Working::users_added() {
 
 // Who works off the queue `whose`; for "", which SQL functions notify, everyone.
 void Working::wake(std::string_view whose) {
-    if (apply_loop_ != nullptr) apply_loop_->wake();
+    if (apply_loop_ != nullptr) {
+        apply_loop_->wake();
+        revoking_.wake();
+    }
     if (config_.roles.worker && whose != jobs::queue_users) worker_.wake();
 }
 
@@ -128,7 +149,7 @@ Task<int> Working::work_off() {
     const auto end = std::chrono::steady_clock::now() + config_.cron_time_limit;
     int worked = co_await chores_.rescue();
     while (std::chrono::steady_clock::now() < end) {
-        const int applied = co_await apply_user_->run_once();
+        const int applied = co_await revocations_.run_once() + co_await apply_user_->run_once();
         const int left = co_await worker_.run_due(std::chrono::duration_cast<milliseconds>(
             std::max<Duration>(end - std::chrono::steady_clock::now(), milliseconds(1))));
         worked += applied + left;
@@ -158,7 +179,8 @@ Task<bool> Working::stop(Duration limit) {
 Task<> Working::stop_applying(Duration limit, bool& ended) {
     if (apply_user_ != nullptr) apply_user_->stop();
     const auto deadline = std::chrono::steady_clock::now() + limit;
-    ended = apply_loop_ == nullptr || co_await apply_loop_->stop(limit);
+    const bool revoked = co_await revoking_.stop(limit);
+    ended = (apply_loop_ == nullptr || co_await apply_loop_->stop(limit)) && revoked;
     if (apply_user_ == nullptr) co_return;
     ended = co_await apply_user_->asked(deadline - std::chrono::steady_clock::now()) && ended;
     if (!ended) log::warn("changes_left_for_later");
@@ -171,6 +193,7 @@ Task<> Working::stop_worker(Duration limit, bool& ended) {
 }
 
 Task<> Working::stop_chores() {
+    co_await revocations_pruning_.stop(milliseconds(1'000));
     co_await chores_.stop();
 }
 

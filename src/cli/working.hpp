@@ -17,6 +17,7 @@
 #include "pg/pool.hpp"
 #include "sync/apply_user.hpp"
 #include "sync/refresh.hpp"
+#include "sync/session_revocations.hpp"
 
 #include <functional>
 #include <memory>
@@ -93,6 +94,9 @@ private:
     directory::Directory* directory_ = nullptr;
     bool key_trusted_ = false;  // Clerk's, found out by an earlier job
     std::unique_ptr<jobs::WorkLoop> apply_loop_;
+    sync::SessionRevocations revocations_;
+    jobs::WorkLoop revoking_;
+    jobs::WorkLoop revocations_pruning_;
 };
 
 }  // namespace rollcall::cli

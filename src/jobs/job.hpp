@@ -21,11 +21,12 @@ inline constexpr std::string_view refresh_user = "REFRESH_USER";  // read one us
 inline constexpr std::string_view unknown_event = "UNKNOWN_EVENT";  // kept for a person
 inline constexpr std::string_view self_test = "SELF_TEST";          // of a deployment: does nothing
 inline constexpr std::string_view mirror_user = "MIRROR_USER";  // make a user's copy as the row is
+inline constexpr std::string_view revoke_session = "REVOKE_SESSION";  // Clerk has ended it
 
 // The kinds that are rollcall's, as rollcall.own_types() has them. A job of any other kind belongs
 // to an application that shares the table, and is left alone.
 inline constexpr std::array own_kinds{user_created,  user_updated, user_deleted, refresh_user,
-                                      unknown_event, self_test,    mirror_user};
+                                      unknown_event, self_test,    mirror_user,  revoke_session};
 [[nodiscard]] constexpr bool is_own(std::string_view kind) {
     return std::ranges::find(own_kinds, kind) != own_kinds.end();
 }

@@ -30,7 +30,11 @@ constexpr std::array states{"ready", "scheduled", "running", "retry", "dead"};
 }  // namespace
 
 std::string_view queue_of(std::string_view kind) {
-    if (kind == user_created || kind == user_updated || kind == user_deleted) return queue_users;
+    // Worked off without a lease.
+    if (kind == user_created || kind == user_updated || kind == user_deleted ||
+        kind == revoke_session) {
+        return queue_users;
+    }
     return kind == mirror_user ? queue_mirror : queue_effects;
 }
 

@@ -3,7 +3,7 @@
 -- name: list
 -- What a person sees of a job; newest first. $5 bounds how far back to look from the cursor (or
 -- now) in milliseconds, so that the usual page reads the newest part of the table only; the caller
--- widens it. A search for what is PENDING names the conditions of its five partial indexes.
+-- widens it. A search for what is PENDING names the conditions of its six partial indexes.
 SELECT j.id, j.job_type, j.status, j.priority, j.attempts, j.max_attempts, j.subject, j.event_id,
     j.error, rollcall.rfc3339(j.created_at) AS created_at,
     rollcall.rfc3339(j.updated_at) AS updated_at, rollcall.rfc3339(j.run_at) AS run_at,
@@ -26,6 +26,7 @@ WHERE ($1::text IS NULL OR j.status = $1::text)
        OR (j.status = 'PENDING'
            AND j.job_type = ANY (rollcall.leased_types()))
        OR (j.status = 'PENDING' AND j.job_type = 'MIRROR_USER')
+       OR (j.status = 'PENDING' AND j.job_type = 'REVOKE_SESSION')
        OR (j.status = 'PENDING' AND j.job_type <> ALL (rollcall.own_types())))
   AND ($9::text IS NULL OR strpos(lower(j.error), lower($9::text)) > 0)
   AND ($10::bigint IS NULL OR j.created_at >= now() - $10::bigint * interval '1 millisecond')
@@ -80,6 +81,7 @@ WHERE ((j.status = 'PENDING' AND j.run_at <= j.created_at
            AND j.job_type IN ('USER_CREATED', 'USER_UPDATED', 'USER_DELETED'))
        OR (j.status = 'PENDING' AND j.job_type = ANY (rollcall.leased_types()))
        OR (j.status = 'PENDING' AND j.job_type = 'MIRROR_USER')
+       OR (j.status = 'PENDING' AND j.job_type = 'REVOKE_SESSION')
        OR (j.status = 'PENDING' AND j.job_type <> ALL (rollcall.own_types()))
        OR j.status = 'PROCESSING'
        OR (j.status = 'FAILED' AND $5::text IS NOT NULL AND rollcall.deletion_held(j)))

@@ -38,6 +38,7 @@ http::Response away() {
 std::string_view message_of(std::string_view kind, bool for_review) {
     if (for_review) return "Event kept for review";
     if (kind == jobs::self_test) return "Self-test job queued";
+    if (kind == jobs::revoke_session) return "Session revocation job queued";
     if (kind == jobs::user_created) return "User creation job queued";
     if (kind == jobs::user_updated) return "User update job queued";
     return "User deletion job queued";

@@ -79,10 +79,25 @@ EventJob job_of_deletion(const clerk::UserDeleted& gone, SystemTime at) {
     return job;
 }
 
+EventJob job_of_session_end(const clerk::SessionEnded& session, SystemTime at) {
+    EventJob job;
+    job.kind = jobs::revoke_session;
+    job.subject = session.user_id;
+    job.version = at.time_since_epoch().count();
+    append_member(job.payload, "clerk_id",
+                  session.user_id.empty() ? std::nullopt : std::optional(session.user_id));
+    append_member(job.payload, "session_id", session.id);
+    end_payload(job.payload, at);
+    return job;
+}
+
 std::string_view kind_of(std::string_view type) {
     if (type == "user.created") return jobs::user_created;
     if (type == "user.updated") return jobs::user_updated;
     if (type == "user.deleted") return jobs::user_deleted;
+    if (type == "session.ended" || type == "session.removed" || type == "session.revoked") {
+        return jobs::revoke_session;
+    }
     return jobs::unknown_event;
 }
 
@@ -139,6 +154,8 @@ std::optional<EventJob> job_of(const clerk::Event& event, SystemTime sent_at,
         job = job_of_user(*user, event.user_created, at, roles);
     } else if (const auto* gone = std::get_if<clerk::UserDeleted>(&event.data)) {
         job = job_of_deletion(*gone, at);
+    } else if (const auto* session = std::get_if<clerk::SessionEnded>(&event.data)) {
+        job = job_of_session_end(*session, at);
     } else if (const auto* unusable = std::get_if<clerk::Unusable>(&event.data)) {
         job = job_for_review(event.type, *unusable, at);
     } else if (event.type == self_test_type) {

@@ -41,6 +41,30 @@ TEST(JobOf, ASelfTestIsAJobThatTouchesNobody) {
     EXPECT_FALSE(job_from(R"({"type":"rollcall.self_tests","data":{}})"));
 }
 
+TEST(JobOf, ASessionThatEndedByAnyWord) {
+    for (const std::string type : {"session.ended", "session.removed", "session.revoked"}) {
+        const EventJob job =
+            made_of(R"({"type":")" + type +
+                    R"(","timestamp":1762340400417,"data":{"id":"sess_1","user_id":"user_a"}})");
+        EXPECT_EQ(job.kind, jobs::revoke_session);
+        EXPECT_EQ(job.subject, "user_a");
+        EXPECT_EQ(job.version, 1'762'340'400'417);
+        EXPECT_EQ(job.error, "");
+        EXPECT_EQ(job.payload, R"({"clerk_id":"user_a","session_id":"sess_1",)"
+                               R"("created_at":"2025-11-05T11:00:00.417Z","retry_count":0})");
+    }
+    EXPECT_FALSE(job_from(R"({"type":"session.created","data":{"id":"sess_1"}})"));
+    EXPECT_FALSE(job_from(R"({"type":"session.pending","data":{"id":"sess_1"}})"));
+}
+
+TEST(JobOf, ASessionThatIsNotNamedIsKeptForReview) {
+    const EventJob job =
+        made_of(R"({"type":"session.revoked","timestamp":1,"data":{"user_id":"user_a"}})");
+    EXPECT_EQ(job.kind, jobs::revoke_session);
+    EXPECT_EQ(job.error, "Unusable event: it has no usable data.id");
+    EXPECT_EQ(job.refresh, "");
+}
+
 TEST(JobOf, AUserCreated) {
     const EventJob job =
         made_of(R"({"type":"user.created","timestamp":1762340400,"data":)" + user_data + "}");

@@ -12,8 +12,10 @@ constexpr std::array<std::string_view, 11> outcome_names{
     "enqueued",         "spooled",       "duplicate",       "ignored",
     "malformed",        "bad_signature", "stale_timestamp", "too_large",
     "unsupported_type", "rate_limited",  "unavailable"};
-constexpr std::array<std::string_view, 5> type_names{"user.created", "user.updated", "user.deleted",
-                                                     "other", "none"};
+constexpr std::array<std::string_view, 8> type_names{
+    "user.created",    "user.updated",    "user.deleted", "session.ended",
+    "session.removed", "session.revoked", "other",        "none"};
+constexpr std::size_t known_types = type_names.size() - 2;
 constexpr std::array<std::string_view, 2> slot_names{"current", "previous"};
 
 // Every reason but those of Refusal, which carry their own names.
@@ -33,7 +35,7 @@ std::string_view to_string(Outcome outcome) {
 
 TypeLabel type_label(std::string_view event_type) {
     if (event_type.empty()) return TypeLabel::none;
-    const auto* known = std::find(type_names.begin(), type_names.begin() + 3, event_type);
+    const auto* known = std::find(type_names.begin(), type_names.begin() + known_types, event_type);
     return static_cast<TypeLabel>(known - type_names.begin());
 }
 

@@ -28,7 +28,16 @@ enum class Outcome : std::uint8_t {
 [[nodiscard]] std::string_view to_string(Outcome outcome);
 
 // Bounded: a type that rollcall does not act on is "other", one that is not known "none".
-enum class TypeLabel : std::uint8_t { user_created, user_updated, user_deleted, other, none };
+enum class TypeLabel : std::uint8_t {
+    user_created,
+    user_updated,
+    user_deleted,
+    session_ended,
+    session_removed,
+    session_revoked,
+    other,
+    none
+};
 [[nodiscard]] TypeLabel type_label(std::string_view event_type);
 
 class Metrics {
@@ -43,7 +52,7 @@ public:
 
 private:
     static constexpr std::size_t outcomes = 11;
-    static constexpr std::size_t types = 5;
+    static constexpr std::size_t types = 8;
     std::array<std::array<prometheus::Counter*, outcomes>, types> received_{};
     std::array<prometheus::Histogram*, types> lag_{};
     prometheus::Family<prometheus::Counter>& refused_;

@@ -91,10 +91,14 @@ TEST_F(JobsTest, OneListOfTypesIsEverywhereTheSame) {
             "WITH ORDINALITY AS m (t, n) WHERE t[1] <> 'PENDING'");
     };
     const auto leased_and_mirror = types_of("effects") + "," + types_of("mirror");
-    EXPECT_EQ(types_of("priority_created") + "," + leased_and_mirror, names);
-    EXPECT_EQ(types_of("scheduled") + "," + leased_and_mirror, names);
+    const auto others = leased_and_mirror + ",REVOKE_SESSION";
+    EXPECT_EQ(sql("SELECT pg_get_indexdef('idx_job_queue_sessions'::regclass) LIKE "
+                  "'%''PENDING''%''REVOKE_SESSION''%'"),
+              "t");
+    EXPECT_EQ(types_of("priority_created") + "," + others, names);
+    EXPECT_EQ(types_of("scheduled") + "," + others, names);
     // An application's have one that those are in too whose types came later.
-    EXPECT_EQ(types_of("foreign") + ",SELF_TEST," + types_of("mirror"), names);
+    EXPECT_EQ(types_of("foreign") + ",SELF_TEST," + types_of("mirror") + ",REVOKE_SESSION", names);
 }
 
 TEST_F(JobsTest, AClaimReadsTheIndexOfItsLane) {

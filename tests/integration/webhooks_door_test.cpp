@@ -75,13 +75,21 @@ TEST_F(WebhookDoor, EveryKeptEventEndsInTheRightJob) {
             EXPECT_EQ(column("msg_" + name, "1"), "") << name;
             continue;
         }
-        const bool usable = kind == "created" || kind == "updated" || kind == "deleted";
+        const bool session = kind == "session_ended";
+        const bool usable = session || kind == "created" || kind == "updated" || kind == "deleted";
         EXPECT_EQ(response.status, 202U) << name;
         EXPECT_THAT(response.body, usable ? HasSubstr("job queued") : HasSubstr("kept for review"));
         EXPECT_EQ(job_id(response), column("msg_" + name, "id")) << name;
         EXPECT_EQ(column("msg_" + name, "status"), usable ? "PENDING" : "FAILED") << name;
         EXPECT_EQ(column("msg_" + name, "original_event"), body) << name;
-        if (!usable || kind == "deleted") continue;
+        if (session) {
+            const json::value payload = json::parse(column("msg_" + name, "payload"));
+            EXPECT_THAT(response.body, HasSubstr("Session revocation job queued")) << name;
+            EXPECT_EQ(column("msg_" + name, "job_type"), "REVOKE_SESSION") << name;
+            EXPECT_EQ(payload.at("session_id"), want.at("ended").at("id")) << name;
+            EXPECT_EQ(column("msg_" + name, "subject"), want.at("ended").at("user_id").as_string());
+        }
+        if (!usable || session || kind == "deleted") continue;
         const json::value& row = want.at("user");
         const json::value payload = json::parse(column("msg_" + name, "payload"));
         EXPECT_EQ(payload.at("clerk_id"), row.at("id")) << name;
@@ -102,7 +110,10 @@ TEST_F(WebhookDoor, EveryOfficialSampleIsAccepted) {
         const std::string id = entry.path().stem().string();
         const auto response = door.post({.id = id, .body = body});
         const json::value event = json::parse(body);
-        if (!event.at("type").as_string().starts_with("user.")) {
+        const std::string type(event.at("type").as_string());
+        const bool ends_a_session =
+            type == "session.ended" || type == "session.removed" || type == "session.revoked";
+        if (!type.starts_with("user.") && !ends_a_session) {
             EXPECT_EQ(shown(response), unhandled) << id;
             continue;
         }
