@@ -359,6 +359,16 @@ void add_settling(ApplySql& out, const TableShape& shape, const ColumnMap& colum
     out.forget = settle("SELECT");
 }
 
+// Where only a partial index makes the Clerk id unique, its condition is named, or the index is no
+// help.
+void add_standings(ApplySql& out, const TableShape& shape, Values values) {
+    values["keyed_users"] =
+        shape.clerk_id_predicate.empty()
+            ? shape.table
+            : "(SELECT * FROM " + shape.table + " WHERE " + shape.clerk_id_predicate + ")";
+    out.standings = fill(trimmed(sql::standings.text), values);
+}
+
 void add_outbox(ApplySql& out, Values values) {
     out.mirrored_row = fill(trimmed(sql::mirrored_row.text), values);
     out.arm_one = fill(trimmed(sql::arm_one.text), values);
@@ -453,6 +463,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     out.balanced = fill(trimmed(sql::balanced.text), values);
     out.blank = fill(trimmed(sql::blank.text), values);
     out.strangers = fill(trimmed(sql::strangers.text), values);
+    add_standings(out, shape, values);
     add_outbox(out, values);
     add_copy_comparison(out, values);
     return out;

@@ -43,6 +43,7 @@ struct ApplySql {
     std::string compared_users;   // … and those of some users
     std::string compared_copies;  // copies in order
     std::string compared_some;    // … and some of them
+    std::string standings;        // of standings.sql
 };
 
 [[nodiscard]] ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,

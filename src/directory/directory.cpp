@@ -34,7 +34,8 @@ struct Directory::State {
                  shape.email_key == EmailKey::folded ||
                      (shape.email.has_value() && shape.email->folds_case)),
           comparison(texts),
-          copies(texts) {}
+          copies(texts),
+          standings(texts) {}
 
     // Settings, `apply` and `settle` in one transaction that commits.
     Task<Answer<AppliedBatch>> apply_batch(pg::Pool& pool, const pg::Statement& apply,
@@ -60,6 +61,7 @@ struct Directory::State {
     EmailRows emails;
     Comparison comparison;
     CopyComparison copies;
+    Standings standings;
 };
 
 namespace {
@@ -110,6 +112,7 @@ std::vector<Directory::Text> list(const ApplySql& texts) {
         {"compared_users", texts.compared_users},
         {"compared_copies", texts.compared_copies},
         {"compared_some", texts.compared_some},
+        {"standings", texts.standings},
     };
 }
 
@@ -293,6 +296,9 @@ const Outbox& Directory::outbox() const {
 }
 const CopyComparison& Directory::copies() const {
     return state_->copies;
+}
+const Standings& Directory::standings() const {
+    return state_->standings;
 }
 const ColumnMap& Directory::columns() const {
     return state_->config.columns;

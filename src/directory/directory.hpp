@@ -14,6 +14,7 @@
 #include "directory/copy_comparison.hpp"
 #include "directory/email_rows.hpp"
 #include "directory/outbox.hpp"
+#include "directory/standings.hpp"
 #include "pg/pool.hpp"
 
 #include <cstdint>
@@ -124,6 +125,7 @@ public:
     [[nodiscard]] EmailRows& emails();
     [[nodiscard]] const Outbox& outbox() const;
     [[nodiscard]] const CopyComparison& copies() const;  // what differs in the mirror
+    [[nodiscard]] const Standings& standings() const;    // for who decides about access
     [[nodiscard]] const ColumnMap& columns() const;
     [[nodiscard]] const std::vector<std::string>& notes() const;  // what may go wrong, for a person
 
