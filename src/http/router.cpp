@@ -74,8 +74,10 @@ bool matches(const std::vector<std::string>& segments, std::string_view path) {
     return path.empty();
 }
 
+// "*" is any method.
 bool has_method(const Router::Route& route, std::string_view method) {
-    return std::ranges::find(route.methods, method) != route.methods.end();
+    return std::ranges::any_of(
+        route.methods, [method](const std::string& one) { return one == method || one == "*"; });
 }
 
 std::string allowed_methods(const std::vector<const Router::Route*>& group) {
