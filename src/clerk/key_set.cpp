@@ -5,6 +5,7 @@
 #include "base/timeout.hpp"
 #include "base/wakeup.hpp"
 #include "clerk/api_channel.hpp"
+#include "crypto/digest.hpp"
 #include "http/client.hpp"
 
 #include <algorithm>
@@ -112,6 +113,8 @@ struct KeySet::State {
     std::list<Wakeup*> waiting;
     std::list<Wakeup*> stops;
     std::optional<crypto::JwkSet> set;
+    crypto::Sha256 set_digest{};  // of the text that it was read from
+    std::uint64_t generation = 0;
     bool pinned = false;
     bool running = false;
     bool stopping = false;
@@ -186,6 +189,9 @@ Outcome KeySet::State::take(const http::Attempt& attempt) {
         log::info("jwks_taken", {{"keys", fresh->size()}, {"left_out", fresh->left_out().size()}});
     }
     last_problem.clear();
+    const auto digest = crypto::sha256(attempt.response->body);
+    if (!set || digest != set_digest) ++generation;
+    set_digest = digest;
     set.emplace(*std::move(fresh));
     figures.have(set->size());
     return Outcome::ok;
@@ -268,6 +274,11 @@ Task<> KeySet::stop() {
 
 const crypto::JwkSet* KeySet::keys() const {
     return state_->usable() ? &*state_->set : nullptr;
+}
+
+std::optional<std::uint64_t> KeySet::generation() const {
+    if (!state_->usable()) return std::nullopt;
+    return state_->generation;
 }
 
 Task<bool> KeySet::look_for(std::string kid) {

@@ -17,7 +17,9 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rollcall::clerk {
@@ -44,6 +46,10 @@ public:
 
     // What to verify with now; valid until the caller waits for anything. Null: nothing.
     [[nodiscard]] const crypto::JwkSet* keys() const;
+
+    // Another one whenever the keys may be others than before; nothing while there are none to
+    // verify with. For who remembers what was verified.
+    [[nodiscard]] std::optional<std::uint64_t> generation() const;
 
     // Whether there is a key of this kid, after asking for the set anew where that is allowed.
     Task<bool> look_for(std::string kid);
