@@ -1,0 +1,185 @@
+#include "gate/decider.hpp"
+
+#include "base/log.hpp"
+#include "gate/forwarded.hpp"
+#include "jobs/work_loop.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace rollcall::gate {
+namespace {
+
+void deny(Verdict& verdict, std::string_view reason, std::string_view detail) {
+    verdict.answer = Answer::forbidden;
+    verdict.reason = reason;
+    verdict.detail = detail;
+}
+
+void refuse_target(Verdict& verdict, const Unforwarded& why) {
+    if (why.fault == ForwardedFault::untrusted_proxy) {
+        return deny(verdict, reason_untrusted_proxy, "who asks is not in gate.trusted_proxies");
+    }
+    deny(verdict, reason_bad_target, why.target ? to_string(*why.target) : to_string(why.fault));
+}
+
+// Without keys nobody can tell whether the token is good, which is not the client's fault.
+void refuse_token(Verdict& verdict, const clerk::TokenRefusal& why) {
+    verdict.answer = why.reason == clerk::TokenReason::jwks_unavailable ? Answer::forbidden
+                                                                        : Answer::unauthenticated;
+    verdict.reason = clerk::to_string(why.reason);
+    verdict.detail = why.detail;
+}
+
+void refuse_carrier(Verdict& verdict, CarrierFault fault) {
+    const bool missing = fault == CarrierFault::none || fault == CarrierFault::cross_site;
+    verdict.answer = Answer::unauthenticated;
+    verdict.token_shown = !missing;
+    verdict.reason = clerk::to_string(missing ? clerk::TokenReason::missing_token
+                                              : clerk::TokenReason::malformed);
+    verdict.detail = describe(fault);
+}
+
+void refuse_standing(Verdict& verdict, StandingRefusal refusal) {
+    // RFC 6750, section 3.1: a revoked token is an invalid one.
+    if (refusal == StandingRefusal::session_revoked) verdict.answer = Answer::unauthenticated;
+    verdict.reason = to_string(refusal);
+    verdict.detail = "who the caller is does not suffice here";
+}
+
+// What stands in a header field, to be read in one way only.
+bool is_sayable(std::string_view value) {
+    const bool visible =
+        std::ranges::all_of(value, [](char byte) { return byte >= 0x20 && byte < 0x7F; });
+    return visible && !value.starts_with(' ') && !value.ends_with(' ');
+}
+
+bool is_sayable(const Identity& identity) {
+    return is_sayable(identity.user_id) && is_sayable(identity.subject) &&
+           is_sayable(identity.session) && is_sayable(identity.organization) &&
+           is_sayable(identity.role);
+}
+
+Demand demand_of(const Decision& decision) {
+    return {
+        .admin = decision.access == Access::admin,
+        .max_staleness = decision.rule ? decision.rule->max_staleness : std::optional<Duration>{}};
+}
+
+void allow(Verdict& verdict) {
+    verdict.answer = Answer::allow;
+    verdict.reason = reason_ok;
+    verdict.detail = {};
+}
+
+}  // namespace
+
+Decider::Decider(DeciderConfig config, Sources sources, std::shared_ptr<const Policy> policy,
+                 const Clock& clock, MetricsRegistry& registry)
+    : config_(std::move(config)),
+      sources_(std::move(sources)),
+      policy_(std::move(policy)),
+      clock_(clock),
+      metrics_(registry),
+      tokens_(config_.tokens_max) {}
+
+void Decider::use(std::shared_ptr<const Policy> policy) {
+    policy_ = std::move(policy);
+}
+
+Task<Verdict> Decider::decide(std::string_view peer, const http::Fields& headers) {
+    const SteadyTime began = clock_.steady();
+    Verdict verdict;
+    Cached cached = Cached::none;
+    const auto judged = co_await jobs::caught(judge(peer, headers, verdict, cached));
+    if (!judged) {
+        log::error("gate_decision_failed", {{"reason", judged.error().message}});
+        deny(verdict, reason_policy_error, "the decision failed");
+    }
+    if (verdict.answer != Answer::allow) verdict.identity = {};
+    metrics_.decided(verdict, cached, clock_.steady() - began);
+    metrics_.remembered(tokens_.size(), tokens_.evicted());
+    co_return verdict;
+}
+
+Task<> Decider::judge(std::string_view peer, const http::Fields& headers, Verdict& verdict,
+                      Cached& cached) {
+    const auto target = forwarded_target(peer, headers, config_.trusted_proxies);
+    if (!target) {
+        refuse_target(verdict, target.error());
+        co_return;
+    }
+    const auto policy = policy_;  // whose rules the decision refers to
+    const Decision decision = policy->decide(*target);
+    verdict.access = decision.access;
+    verdict.rule = decision.id();
+    verdict.path = target->path;
+    if (decision.access == Access::public_) {
+        allow(verdict);
+        co_return;
+    }
+    if (decision.access != Access::protected_ && decision.access != Access::admin) {
+        deny(verdict, reason_no_rule, "no rule allows it");
+        co_return;
+    }
+    const auto token = presented_token(headers, target->method, config_.carrier);
+    if (!token) {
+        refuse_carrier(verdict, token.error());
+        co_return;
+    }
+    verdict.token_shown = true;
+    const auto claims = co_await claims_of(*token, cached);
+    if (!claims) {
+        refuse_token(verdict, claims.error());
+        co_return;
+    }
+    co_await judge_caller(*claims, decision, verdict);
+}
+
+// A token that is remembered is judged again in all but its signature.
+Task<clerk::TokenVerdict> Decider::claims_of(std::string_view token, Cached& cached) {
+    const auto hash = crypto::sha256(token);
+    const auto generation = sources_.key_generation();
+    if (generation) {
+        if (const auto known = tokens_.find(hash, *generation, clock_.now())) {
+            cached = Cached::hit;
+            if (auto good = clerk::judge(*known, config_.token, clock_.now()); !good) {
+                co_return std::unexpected(good.error());
+            }
+            co_return *known;
+        }
+    }
+    cached = Cached::miss;
+    auto verified = co_await sources_.verify(std::string(token));
+    // It may have been verified by other keys than those that were there before.
+    if (verified && generation && sources_.key_generation() == generation) {
+        tokens_.keep(hash, *generation, std::make_shared<const clerk::SessionClaims>(*verified),
+                     clock_.now());
+    }
+    co_return verified;
+}
+
+Task<> Decider::judge_caller(const clerk::SessionClaims& claims, const Decision& decision,
+                             Verdict& verdict) {
+    const auto caller = co_await sources_.find(claims.subject, claims.session_id);
+    if (!caller) {
+        deny(verdict, reason_policy_error, "who the caller is cannot be found out now");
+        co_return;
+    }
+    if (const auto refusal = judge_standing(*caller, demand_of(decision))) {
+        refuse_standing(verdict, *refusal);
+        co_return;
+    }
+    verdict.identity = {.user_id = caller->standing.user_id,
+                        .subject = claims.subject,
+                        .session = claims.session_id,
+                        .organization = claims.organization ? claims.organization->id : "",
+                        .role = caller->standing.role};
+    if (!is_sayable(verdict.identity)) {
+        deny(verdict, reason_policy_error, "the caller's data does not fit into a header field");
+        co_return;
+    }
+    allow(verdict);
+}
+
+}  // namespace rollcall::gate
