@@ -93,8 +93,8 @@ private:
                 config_.roles.worker = true;
             } else if (role == "scheduler") {
                 config_.roles.scheduler = true;
-            } else {
-                refuse("serve.roles", "must be of ingest, worker, scheduler");
+            } else if (role != "gate") {  // which reads its settings itself: cli/gate_config
+                refuse("serve.roles", "must be of ingest, worker, scheduler, gate");
             }
         }
         if (settings_.list("serve.roles").empty()) refuse("serve.roles", "must not be empty");

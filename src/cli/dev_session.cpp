@@ -200,8 +200,12 @@ int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig 
         config.alerts.sink.url = Secret(config.clerk.url + "/sim/alerts");
     }
 
+    auto gate = read_gate_config(settings);
+    if (!gate) return report(gate.error());
+    gate->keys.api_url = config.clerk.url;
     Watch watch(loop, config, account);
-    Service service(executor, std::move(settings), std::move(config), watch.observers());
+    Service service(executor, std::move(settings), std::move(config), std::move(*gate),
+                    watch.observers());
     if (auto started = service.start(); !started) return report(started.error());
     sim.webhook_url = fmt::format("http://127.0.0.1:{}/webhooks/clerk", service.public_port());
     MetricsRegistry sim_metrics;

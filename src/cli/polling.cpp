@@ -142,6 +142,14 @@ Task<Result<sync::RunSummary>> Polling::refresh(std::string clerk_id, sync::RunT
     co_return co_await user_refresh.run(std::move(clerk_id), trigger, std::move(by));
 }
 
+std::function<Task<bool>(std::string)> Polling::fetch_for_gate() {
+    if (channel_ == nullptr) return nullptr;
+    return [this](std::string clerk_id) -> Task<bool> {
+        const auto done = co_await refresh(std::move(clerk_id), sync::RunTrigger::gate);
+        co_return done && done->status == sync::RunStatus::completed;
+    };
+}
+
 Task<Result<HeldAnswer>> Polling::decide(admin::DeletionOrder order, HeldAnswer answer) {
     if (channel_ == nullptr) {
         co_return fail(ErrorCode::conflict,

@@ -16,6 +16,7 @@
 #include "sync/metrics.hpp"
 #include "sync/scheduler.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -46,6 +47,10 @@ public:
     // One user now, for the admin interface, the gate and whoever else waits for it.
     Task<Result<sync::RunSummary>> refresh(std::string clerk_id, sync::RunTrigger trigger,
                                            std::optional<Actor> by = {});
+
+    // The same for the gate: whether Clerk was asked and the table has what it said. Empty without
+    // a secret key.
+    [[nodiscard]] std::function<Task<bool>(std::string clerk_id)> fetch_for_gate();
 
     // Decides on what a pass held back. conflict without a secret key, and while a run is under
     // way.

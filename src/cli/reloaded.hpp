@@ -1,7 +1,9 @@
 // What a reload of the configuration finds to be other than before.
 #pragma once
 
+#include "base/task.hpp"
 #include "cli/settings.hpp"
+#include "pg/pool.hpp"
 
 #include <string>
 #include <vector>
@@ -18,5 +20,9 @@ struct Reloaded {
     // {"keys":[…]}
     [[nodiscard]] std::string as_json() const;
 };
+[[nodiscard]] Reloaded compare(const Settings& before, const Settings& now);
+
+// Entries of the audit log: of the reload, and of each secret that is another one. Never throws.
+Task<> audit_reload(pg::Pool& pool, Reloaded found);
 
 }  // namespace rollcall::cli

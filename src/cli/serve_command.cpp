@@ -26,7 +26,9 @@ void reload(Service& service, const Globals& globals, const Flags& flags) {
     if (!settings) return service.reload_failed(settings.error());
     auto config = make_config(*settings, serve_needs);
     if (!config) return service.reload_failed(config.error());
-    service.reload(std::move(*settings), *config);
+    const auto gate = read_gate_config(*settings);
+    if (!gate) return service.reload_failed(gate.error());
+    service.reload(std::move(*settings), *config, *gate);
 }
 
 void tell_of_strange(const std::vector<StrangeVariable>& variables) {
@@ -43,6 +45,8 @@ int serve(const Globals& globals, const Flags& flags) {
     if (!settings) return report(settings.error());
     auto config = make_config(*settings, serve_needs);
     if (!config) return report(config.error());
+    auto gate = read_gate_config(*settings);
+    if (!gate) return report(gate.error());
     log::configure(config->log_level, config->log_format);
     tell_of_strange(settings->strange_variables());
 
@@ -51,7 +55,7 @@ int serve(const Globals& globals, const Flags& flags) {
     bool all_ended = false;
     std::function<void()> stop;
     SystemdNotify systemd(loop.get_executor(), process_environment());
-    Service service(loop.get_executor(), std::move(*settings), std::move(*config),
+    Service service(loop.get_executor(), std::move(*settings), std::move(*config), std::move(*gate),
                     {.refused = [&](const Error& error) {
                         exit_code = report(error);
                         stop();
@@ -103,7 +107,7 @@ void add_serve_command(CLI::App& app, const Globals& globals, int& exit_code) {
         "hybrid, webhook or polling");
     command->add_option_function<std::string>(
         "--roles", [flags](const std::string& v) { (*flags)["serve.roles"] = v; },
-        "ingest, worker, scheduler; separated by spaces");
+        "ingest, worker, scheduler, gate; separated by spaces");
     command->callback([flags, &globals, &exit_code] { exit_code = serve(globals, *flags); });
 }
 

@@ -19,6 +19,7 @@
 #include "cli/alerting.hpp"
 #include "cli/build_info.hpp"
 #include "cli/door.hpp"
+#include "cli/gating.hpp"
 #include "cli/held_deletions.hpp"
 #include "cli/migrations.hpp"
 #include "cli/mirroring.hpp"
@@ -51,6 +52,8 @@ constexpr milliseconds answer_age{500};
 constexpr milliseconds answer_limit{1'000};
 // For the disk to let go of the spool.
 constexpr milliseconds spool_limit{2'000};
+// For the last question about callers, whose statement ends by itself.
+constexpr milliseconds gate_limit{1'200};
 // For Clerk to say whose the secret key is: a start waits no longer for one that is away.
 constexpr milliseconds key_limit{2'000};
 // After the drain timeout: leases are given back, connections close.
@@ -80,12 +83,14 @@ std::string to_json(const http::Circuit& circuit) {
 }  // namespace
 
 struct Service::Parts {
-    Parts(Executor executor, Settings given_settings, Config given, Observers given_observers);
+    Parts(Executor executor, Settings given_settings, Config given, GateConfig given_gate,
+          Observers given_observers);
 
     // Neighbours and what they share.
     Executor executor;
     Settings settings;
     Config config;
+    GateConfig gate;
     Observers observers;
     MetricsRegistry metrics;
     Random random;
@@ -103,6 +108,7 @@ struct Service::Parts {
     Mirroring mirroring;
     Working working;
     Door door;
+    Gating gating;
     jobs::WorkLoop opening;
     jobs::WorkLoop audit_pruning;
 
@@ -130,7 +136,6 @@ struct Service::Parts {
     Task<int> open_directory();
     void refuse(std::string_view event, const Error& error);
     Task<int> prune_audit_log();
-    Task<> tell_reload(Reloaded found);
     Task<std::string> queue_status();
     [[nodiscard]] std::string circuits() const;
     Task<int> work_off();
@@ -141,10 +146,11 @@ struct Service::Parts {
 };
 
 Service::Parts::Parts(Executor given_executor, Settings given_settings, Config given,
-                      Observers given_observers)
+                      GateConfig given_gate, Observers given_observers)
     : executor(given_executor),
       settings(std::move(given_settings)),
       config(std::move(given)),
+      gate(std::move(given_gate)),
       observers(std::move(given_observers)),
       pool(executor, "general",
            config.connections_max - config.work.lanes - static_cast<int>(config.webhooks.lanes),
@@ -174,6 +180,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
             .metrics = metrics,
             .job_metrics = job_metrics},
            [this](auto batch, auto enqueued) { stored(batch, enqueued); }),
+      gating(executor, {.config = config, .gate = gate, .random = random, .metrics = metrics},
+             polling.fetch_for_gate()),
       opening(executor,
               {.name = "open_directory", .poll_interval = [] { return open_retry_interval; }},
               [this] { return open_or_look_again(); }),
@@ -208,6 +216,7 @@ void Service::Parts::add_routes() {
     health.add("database", [this] { return database_answers(); });
     health.add("schema", [this]() -> Task<bool> { co_return directory != nullptr; });
     door.add_routes(public_router);
+    gating.add_routes(public_router);
     polling.add_routes(public_router, guard, admin_router);
     admin::add_process_jobs_route(public_router, config.cron_secret, &guard,
                                   [this] { return work_off(); });
@@ -236,6 +245,7 @@ void Service::Parts::add_routes() {
         co_return co_await polling.status();
     });
     status.add("spool", [this]() -> Task<std::string> { co_return door.spool().status(); });
+    status.add("gate", [this]() -> Task<std::string> { co_return gating.status(); });
     status.add("circuits", [this]() -> Task<std::string> { co_return circuits(); });
     status.add("mirror", [this]() -> Task<std::string> {
         if (!co_await database_answers()) co_return "null";
@@ -324,6 +334,7 @@ Task<int> Service::Parts::open_directory() {
     door.open();
     working.open(*directory);
     mirroring.open(*directory);
+    gating.open(*directory);
     alerts->start();
     polling.open(
         pool, *directory, [this](auto kind, auto id, auto outcome) { changed(kind, id, outcome); },
@@ -342,21 +353,6 @@ void Service::Parts::refuse(std::string_view event, const Error& error) {
 Task<int> Service::Parts::prune_audit_log() {
     if (directory == nullptr) co_return 0;
     co_return co_await audit::prune(pool, config.audit_kept, audit_pruned_max);
-}
-
-Task<> Service::Parts::tell_reload(Reloaded found) {
-    co_await jobs::guarded(
-        "config_reload_not_audited",
-        audit::record(pool, {}, {.action = "config.reload", .detail = found.as_json()}));
-    for (const SettingKey* key : found.changed) {
-        if (!key->secret) continue;
-        const std::string detail =
-            fmt::format(R"({{"in_use":{}}})", taken_by_reload(*key) ? "true" : "false");
-        co_await jobs::guarded(
-            "config_reload_not_audited",
-            audit::record(pool, {},
-                          {.action = "secret.rotated", .target = key->name, .detail = detail}));
-    }
 }
 
 Task<std::string> Service::Parts::queue_status() {
@@ -405,6 +401,7 @@ Task<> Service::Parts::drain() {
     co_await together(std::move(doors));
     co_await opening.stop();
     co_await audit_pruning.stop();
+    const bool gated = co_await gating.stop(std::min<Duration>(left(), gate_limit));
     const bool spooled = co_await door.stop_intake(spool_limit);
     bool worked = false;
     bool mirrored = false;
@@ -422,14 +419,16 @@ Task<> Service::Parts::drain() {
     co_await door.disconnect();
     co_await working.disconnect();
     co_await mirroring.disconnect();
+    co_await gating.disconnect();
     co_await pool.stop();
-    all_ended = polled && worked && mirrored && spooled;
+    all_ended = polled && worked && mirrored && gated && spooled;
     drained.wake();
 }
 
-Service::Service(Executor executor, Settings settings, Config config, Observers observers)
+Service::Service(Executor executor, Settings settings, Config config, GateConfig gate,
+                 Observers observers)
     : parts_(std::make_unique<Parts>(executor, std::move(settings), std::move(config),
-                                     std::move(observers))) {}
+                                     std::move(gate), std::move(observers))) {}
 
 Service::~Service() = default;
 
@@ -442,6 +441,7 @@ Result<void> Service::start() {
     parts_->audit_pruning.start();
     parts_->loop_lag.start();
     parts_->door.start();
+    parts_->gating.start();
     tell_open_files(parts_->settings);
     log::info("service_started", {{"version", version()},
                                   {"mode", parts_->settings.text("serve.mode")},
@@ -461,15 +461,12 @@ Task<bool> Service::drain() {
     co_return parts_->all_ended;
 }
 
-void Service::reload(Settings settings, const Config& config) {
+void Service::reload(Settings settings, const Config& config, const GateConfig& gate) {
     parts_->door.reload(config);
+    parts_->gating.reload(gate);
     log::configure(config.log_level, config.log_format);
-    Reloaded reloaded;
-    const Settings& before = parts_->reloaded ? *parts_->reloaded : parts_->settings;
+    Reloaded reloaded = compare(parts_->reloaded ? *parts_->reloaded : parts_->settings, settings);
     for (const SettingKey& key : setting_keys()) {
-        if (settings.get(key.name).text != before.get(key.name).text) {
-            reloaded.changed.push_back(&key);
-        }
         const bool as_at_start = settings.get(key.name).text == parts_->settings.get(key.name).text;
         if (taken_by_reload(key) || as_at_start) continue;
         log::warn("config_restart_needed", {{"key", key.name}});
@@ -480,7 +477,7 @@ void Service::reload(Settings settings, const Config& config) {
     parts_->reload_time.SetToCurrentTime();
     log::info("config_reloaded");
     if (parts_->directory != nullptr) {
-        spawn(parts_->executor, "tell_reload", parts_->tell_reload(std::move(reloaded)));
+        spawn(parts_->executor, "audit_reload", audit_reload(parts_->pool, std::move(reloaded)));
     }
 }
 

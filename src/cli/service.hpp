@@ -6,6 +6,7 @@
 #include "base/result.hpp"
 #include "base/task.hpp"
 #include "cli/config.hpp"
+#include "cli/gate_config.hpp"
 #include "cli/settings.hpp"
 #include "directory/change.hpp"
 #include "jobs/queue.hpp"
@@ -31,7 +32,8 @@ struct Observers {
 
 class Service {
 public:
-    Service(Executor executor, Settings settings, Config config, Observers observers = {});
+    Service(Executor executor, Settings settings, Config config, GateConfig gate,
+            Observers observers = {});
     ~Service();
     Service(const Service&) = delete;
     Service& operator=(const Service&) = delete;
@@ -46,9 +48,9 @@ public:
     // run any more then, and the service cannot be taken apart.
     Task<bool> drain();
 
-    // Takes what may change while running (webhook secrets, roles, log level) and logs the keys
-    // that wait for a restart.
-    void reload(Settings settings, const Config& config);
+    // Takes what may change while running (webhook secrets, roles, log level, the policy) and logs
+    // the keys that wait for a restart.
+    void reload(Settings settings, const Config& config, const GateConfig& gate);
     // A reload whose configuration was refused: counted and logged, nothing changes.
     void reload_failed(const Error& error);
 

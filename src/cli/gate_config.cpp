@@ -1,0 +1,100 @@
+#include "cli/gate_config.hpp"
+
+#include "cli/input.hpp"
+#include "gate/policy_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace rollcall::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+Result<std::chrono::seconds> seconds(const Settings& settings, std::string_view key,
+                                     std::chrono::seconds low, std::chrono::seconds high) {
+    const auto value = settings.duration(key);
+    if (value < low || value > high || value % 1s != 0ms) {
+        return std::unexpected(settings.error(
+            key,
+            fmt::format("must be whole seconds between {} and {}", low.count(), high.count())));
+    }
+    return std::chrono::duration_cast<std::chrono::seconds>(value);
+}
+
+Result<std::shared_ptr<const gate::Policy>> load(const Settings& settings,
+                                                 const std::string& file) {
+    if (file.empty()) {
+        return std::make_shared<const gate::Policy>(
+            *gate::Policy::make(gate::Access::protected_, {}));
+    }
+    const auto text = read_input(file);
+    if (!text) return std::unexpected(settings.error("gate.policy", text.error().message));
+    auto policy = gate::parse_policy(*text, file);
+    if (!policy) return std::unexpected(settings.error("gate.policy", policy.error().message));
+    return std::make_shared<const gate::Policy>(*std::move(policy));
+}
+
+Result<void> read_token_rules(const Settings& settings, clerk::TokenRules& rules) {
+    rules.authorized_parties = settings.list("gate.authorized_parties");
+    rules.audiences = settings.list("gate.audiences");
+    rules.algorithms.clear();
+    for (const std::string& name : settings.list("gate.algorithms")) {
+        const auto algorithm = crypto::parse_algorithm(name);
+        if (!algorithm) {
+            return std::unexpected(
+                settings.error("gate.algorithms", "must be of RS256, ES256, PS256"));
+        }
+        rules.algorithms.push_back(*algorithm);
+    }
+    if (rules.algorithms.empty()) {
+        return std::unexpected(settings.error("gate.algorithms", "must not be empty"));
+    }
+    const auto skew = seconds(settings, "gate.skew", 0s, 60s);
+    if (!skew) return std::unexpected(skew.error());
+    rules.skew = *skew;
+    const auto lifetime = seconds(settings, "gate.max_lifetime", 1s, 1h);
+    if (!lifetime) return std::unexpected(lifetime.error());
+    rules.lifetime_max = *lifetime;
+    return {};
+}
+
+}  // namespace
+
+Result<GateConfig> read_gate_config(const Settings& settings) {
+    GateConfig config;
+    const auto& roles = settings.list("serve.roles");
+    config.on = std::ranges::find(roles, "gate") != roles.end();
+    config.policy_file = settings.text("gate.policy");
+    config.keys = {.jwt_key = settings.text("clerk.jwt_key"),
+                   .jwks_url = settings.text("gate.jwks_url"),
+                   .api_url = settings.text("clerk.api_url"),
+                   .secret_key = Secret(settings.text("clerk.secret_key")),
+                   .publishable_key = settings.text("clerk.publishable_key"),
+                   .issuer = settings.text("gate.issuer")};
+    if (config.has_keys()) {
+        const auto source = clerk::choose_key_source(config.keys);
+        if (!source) return std::unexpected(source.error());
+        if (!source->issuer.empty()) config.token.issuers = {source->issuer};
+    }
+    if (auto read = read_token_rules(settings, config.token); !read) {
+        return std::unexpected(read.error());
+    }
+    config.carrier = {.cookie = settings.boolean("gate.session_cookie"),
+                      .origins = config.token.authorized_parties};
+    config.verbose = settings.boolean("gate.verbose_errors");
+    if (!config.on) {
+        config.policy =
+            std::make_shared<const gate::Policy>(*gate::Policy::make(gate::Access::deny, {}));
+        return config;
+    }
+    auto policy = load(settings, config.policy_file);
+    if (!policy) return std::unexpected(policy.error());
+    config.policy = *std::move(policy);
+    return config;
+}
+
+}  // namespace rollcall::cli

@@ -1,0 +1,37 @@
+// The settings of the gate, and its policy file, as the gate takes them: beside cli/config, because
+// only a process that has the role reads the file. An unusable file, key or name is
+// bad_configuration.
+#pragma once
+
+#include "base/result.hpp"
+#include "clerk/key_source.hpp"
+#include "clerk/session_token.hpp"
+#include "cli/settings.hpp"
+#include "gate/policy.hpp"
+#include "gate/presented_token.hpp"
+
+#include <memory>
+#include <string>
+
+namespace rollcall::cli {
+
+struct GateConfig {
+    bool on = false;                               // this process has the role gate
+    std::string policy_file;                       // "": none
+    std::shared_ptr<const gate::Policy> policy{};  // of nobody may pass where the gate is off
+    clerk::KeySettings keys;
+    clerk::TokenRules token;
+    gate::CarrierRules carrier;
+    bool verbose = true;
+
+    // Whether there is anything to verify tokens with.
+    [[nodiscard]] bool has_keys() const {
+        return !keys.jwt_key.empty() || !keys.jwks_url.empty() || !keys.secret_key.empty() ||
+               !keys.publishable_key.empty();
+    }
+};
+
+// The file is read where the gate is on. Without one, every request needs a session token.
+[[nodiscard]] Result<GateConfig> read_gate_config(const Settings& settings);
+
+}  // namespace rollcall::cli

@@ -1,0 +1,151 @@
+#include "cli/gating.hpp"
+
+#include "base/clock.hpp"
+#include "base/json.hpp"
+#include "base/log.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace rollcall::cli {
+namespace {
+
+using std::chrono::milliseconds;
+
+// One statement is under way at a time; one more for when a connection breaks.
+constexpr int connections = 2;
+
+// Callers wait a second at most: what takes longer is of no use.
+pg::DatabaseConfig impatient(pg::DatabaseConfig database, const gate::CallersConfig& callers) {
+    const auto wait = std::chrono::duration_cast<milliseconds>(callers.wait);
+    database.connect_timeout = std::min(database.connect_timeout, wait);
+    database.acquire_timeout = std::min(database.acquire_timeout, wait);
+    database.statement_timeout = std::min(database.statement_timeout, wait);
+    return database;
+}
+
+clerk::KeySetConfig keys_of(const Config& config, const GateConfig& gate) {
+    clerk::KeySetConfig keys;
+    keys.user_agent = config.clerk.user_agent;
+    if (!gate.has_keys()) return keys;
+    auto source = clerk::choose_key_source(gate.keys);
+    ensure(source.has_value(), "read_gate_config() has checked the source of keys");
+    keys.source = *std::move(source);
+    return keys;
+}
+
+gate::CallersConfig callers_of(const Config& config) {
+    gate::CallersConfig callers;
+    callers.provisioning.wait = std::min<Duration>(callers.provisioning.wait, config.clerk.timeout);
+    return callers;
+}
+
+gate::DeciderConfig decider_of(const Config& config, const GateConfig& gate) {
+    return {.trusted_proxies = config.public_listener.trusted_proxies,
+            .carrier = gate.carrier,
+            .token = gate.token};
+}
+
+}  // namespace
+
+Gating::Gating(Executor executor, Neighbours neighbours, gate::Provisioning::Fetch fetch)
+    : config_(neighbours.config),
+      gate_(neighbours.gate),
+      random_(neighbours.random),
+      pool_(executor, "gate", connections, impatient(config_.database, callers_of(config_)),
+            neighbours.metrics),
+      keys_(executor, keys_of(config_, gate_), neighbours.metrics),
+      callers_(
+          executor, callers_of(config_),
+          [this](auto asked, bool with_sync_age) { return read(asked, with_sync_age); },
+          std::move(fetch), real_clock(), neighbours.metrics),
+      decider_(
+          decider_of(config_, gate_),
+          {.key_generation = [this] { return keys_.generation(); },
+           .verify =
+               [this](std::string token) { return keys_.verify(std::move(token), gate_.token); },
+           .find =
+               [this](std::string clerk_id, std::string session_id) {
+                   return callers_.find(std::move(clerk_id), std::move(session_id));
+               }},
+          gate_.policy, real_clock(), neighbours.metrics),
+      rules_(neighbours.metrics
+                 .gauge("rollcall_gate_policy_rules", "Rules of the policy that is in use.")
+                 .Add({})) {}
+
+void Gating::add_routes(http::Router& router) {
+    if (!gate_.on) return;
+    gate::add_decide_route(router, decider_, random_, {.verbose = gate_.verbose});
+}
+
+void Gating::start() {
+    if (!gate_.on) return;
+    take(gate_);
+    if (config_.public_listener.trusted_proxies.empty()) {
+        log::info("gate_answers_nobody", {{"reason", "gate.trusted_proxies is empty"}});
+        return;
+    }
+    if (!gate_.has_keys()) {
+        log::warn("gate_without_keys",
+                  {{"message",
+                    "no session token will be believed: set CLERK_JWT_KEY, gate.jwks_url, "
+                    "CLERK_SECRET_KEY or CLERK_PUBLISHABLE_KEY"}});
+        return;
+    }
+    if (keys_.issuer().empty()) {
+        log::warn("gate_without_issuer", {{"message",
+                                           "no session token will be believed: set gate.issuer or "
+                                           "CLERK_PUBLISHABLE_KEY"}});
+    }
+    keys_.start();
+}
+
+void Gating::open(const directory::Directory& directory) {
+    directory_ = &directory;
+}
+
+void Gating::take(const GateConfig& gate) {
+    policy_file_ = gate.policy_file;
+    policy_since_ = real_clock().now();
+    rules_.Set(static_cast<double>(decider_.policy().rules().size()));
+    log::info("gate_policy_taken", {{"rules", decider_.policy().rules().size()},
+                                    {"default", gate::to_string(decider_.policy().fallback())}});
+}
+
+void Gating::reload(const GateConfig& gate) {
+    if (!gate_.on || !gate.on) return;
+    decider_.use(gate.policy);
+    take(gate);
+}
+
+Task<directory::StandingsRead> Gating::read(std::span<const directory::StandingAsked> asked,
+                                            bool with_sync_age) {
+    if (directory_ == nullptr) throw Unavailable("no schema yet");
+    co_return co_await directory_->standings().read(pool_, asked, with_sync_age);
+}
+
+std::string Gating::status() const {
+    if (!gate_.on) return R"({"on":false})";
+    const auto* const keys = keys_.keys();
+    return fmt::format(
+        R"({{"on":true,"keys":{{"usable":{},"count":{},"issuer":{},"circuit":"{}"}},)"
+        R"("policy":{{"file":{},"rules":{},"default":"{}","since":{}}},"tokens":{}}})",
+        keys != nullptr, keys == nullptr ? 0 : keys->size(), json_string(keys_.issuer()),
+        http::to_string(keys_.circuit()), json_string(policy_file_),
+        decider_.policy().rules().size(), gate::to_string(decider_.policy().fallback()),
+        json_time(policy_since_), decider_.tokens());
+}
+
+Task<bool> Gating::stop(Duration limit) {
+    co_await keys_.stop();
+    co_return co_await callers_.stop(limit);
+}
+
+Task<> Gating::disconnect() {
+    co_await pool_.stop();
+}
+
+}  // namespace rollcall::cli

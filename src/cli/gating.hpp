@@ -1,0 +1,71 @@
+// What `serve` has of the gate: the route, the keys of session tokens, what is known of callers,
+// over connections of its own, and the policy. A gate that trusts no proxy answers nobody: it then
+// asks nobody for keys either.
+#pragma once
+
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "base/task.hpp"
+#include "clerk/key_set.hpp"
+#include "cli/config.hpp"
+#include "cli/gate_config.hpp"
+#include "directory/directory.hpp"
+#include "gate/callers.hpp"
+#include "gate/decide_route.hpp"
+#include "gate/decider.hpp"
+#include "http/router.hpp"
+#include "pg/pool.hpp"
+
+#include <span>
+#include <string>
+
+namespace rollcall::cli {
+
+class Gating {
+public:
+    struct Neighbours {  // all must outlive the gate
+        const Config& config;
+        const GateConfig& gate;
+        Random& random;
+        MetricsRegistry& metrics;
+    };
+
+    // `fetch` is empty where Clerk cannot be asked.
+    Gating(Executor executor, Neighbours neighbours, gate::Provisioning::Fetch fetch);
+    Gating(const Gating&) = delete;
+    Gating& operator=(const Gating&) = delete;
+
+    // Where this process has the role gate.
+    void add_routes(http::Router& router);
+    void start();
+    // The schema is there. Until then who a caller is cannot be found out.
+    void open(const directory::Directory& directory);
+
+    // Takes the policy.
+    void reload(const GateConfig& gate);
+
+    [[nodiscard]] std::string status() const;  // JSON
+
+    // True when the last question has been answered within `limit`.
+    Task<bool> stop(Duration limit);
+    Task<> disconnect();
+
+private:
+    Task<directory::StandingsRead> read(std::span<const directory::StandingAsked> asked,
+                                        bool with_sync_age);
+    void take(const GateConfig& gate);
+
+    const Config& config_;
+    const GateConfig& gate_;
+    Random& random_;
+    const directory::Directory* directory_ = nullptr;
+    pg::Pool pool_;
+    clerk::KeySet keys_;
+    gate::Callers callers_;
+    gate::Decider decider_;
+    std::string policy_file_;
+    SystemTime policy_since_;
+    prometheus::Gauge& rules_;
+};
+
+}  // namespace rollcall::cli

@@ -1,0 +1,352 @@
+// `/gate/decide` of the real binary, with tokens that Node's crypto signs and keys that the test
+// publishes: who is let through, who is not, and how fast either changes.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+
+import {
+  Publisher,
+  decide,
+  issuer,
+  keySet,
+  mainKey,
+  otherKey,
+  party,
+  tokenOf,
+} from './gate_stand.mjs';
+import { Postgres } from './postgres.mjs';
+import { Service, freshDatabase, messageId, userEvent } from './service.mjs';
+import { until } from './simulator.mjs';
+
+const POLICY = `version = 1
+default = "protected"
+[[rule]]
+id = "health"
+path = "/health"
+access = "public"
+[[rule]]
+id = "admin"
+path = "/admin/**"
+access = "admin"
+`;
+const IDENTITY = ['user-id', 'subject', 'session', 'org', 'role', 'access', 'rule'];
+const SECRET = 'canarytokenpart';
+
+const folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-gate-'));
+const policyFile = path.join(folder, 'policy.toml');
+let postgres, database, publisher, service;
+const environment = () => ({
+  ROLLCALL_GATE_POLICY: policyFile,
+  ROLLCALL_GATE_TRUSTED_PROXIES: '127.0.0.1',
+  ROLLCALL_GATE_JWKS_URL: publisher.url,
+  ROLLCALL_GATE_ISSUER: issuer,
+  CLERK_AUTHORIZED_PARTIES: party,
+});
+const sql = (text, values) => postgres.query(database, text, values);
+const said = (answer) => `${answer.status} ${answer.status === 200 ? 'ok' : answer.json.code}`;
+
+let version = Date.now();
+// A user in the table, by the webhook.
+async function user(id, more = {}) {
+  const answer = await service.deliver(userEvent('user.created', id, (version += 1), more));
+  assert.equal(answer.status, 202);
+  return until(async () => (await sql('SELECT * FROM users WHERE clerk_id = $1', [id]))[0], id);
+}
+
+before(async () => {
+  writeFileSync(policyFile, POLICY);
+  postgres = await Postgres.start();
+  database = await freshDatabase(postgres);
+  publisher = await Publisher.start();
+  service = await Service.start(postgres.url(database), environment());
+  await until(() => publisher.asked > 0 && service.log.includes('jwks_taken'), 'the keys');
+});
+after(async () => {
+  await service?.stop();
+  await publisher?.stop();
+  postgres?.remove();
+  rmSync(folder, { recursive: true });
+});
+
+test('who has a good token passes, and the answer says who it is', async () => {
+  const row = await user('user_ada');
+  const token = tokenOf('user_ada', { o: { id: 'org_1', rol: 'admin', slg: 'one' } });
+  for (const by of ['GET', 'POST', 'HEAD', 'OPTIONS', 'DELETE', 'PROPFIND']) {
+    const answer = await decide(service, '/orders/1?x=2', { token, by });
+    assert.equal(answer.status, 200, `${by} ${answer.text}`);
+    assert.equal(answer.text, '');
+    assert.equal(answer.headers['cache-control'], 'no-store');
+    assert.equal(answer.headers['x-rollcall-user-id'], row.id);
+    assert.equal(answer.headers['x-rollcall-subject'], 'user_ada');
+    assert.equal(answer.headers['x-rollcall-session'], 'sess_ada');
+    assert.equal(answer.headers['x-rollcall-org'], 'org_1');
+    assert.equal(answer.headers['x-rollcall-role'], 'user');
+    assert.equal(answer.headers['x-rollcall-access'], 'protected');
+    assert.equal(answer.headers['x-rollcall-rule'], 'default');
+    assert.equal(answer.headers['x-rollcall-path'], '/orders/1');
+  }
+});
+
+test('a public route asks for nothing and says nothing, whatever the client claims', async () => {
+  for (const token of [undefined, 'rubbish', tokenOf('user_ada')]) {
+    const answer = await decide(service, '/health', {
+      token,
+      headers: { 'X-Rollcall-User-Id': 'me', 'X-Rollcall-Role': 'admin', X_Rollcall_Role: 'admin' },
+    });
+    assert.equal(answer.status, 200);
+    for (const name of IDENTITY) assert.equal(answer.headers[`x-rollcall-${name}`], '', name);
+  }
+});
+
+test('without a good token it is 401, with the challenge of RFC 6750', async () => {
+  const none = await decide(service, '/x');
+  assert.equal(said(none), '401 missing_token');
+  assert.equal(none.headers['www-authenticate'], 'Bearer realm="rollcall"');
+  assert.equal(none.headers['content-type'], 'application/problem+json');
+  assert.equal(none.json.request_id, none.headers['x-request-id']);
+  const now = Math.floor(Date.now() / 1000);
+  const forged = tokenOf('user_ada').split('.');
+  for (const [token, reason] of [
+    ['rubbish', 'malformed'],
+    ['a.b.c', 'malformed'],
+    [`${forged[0]}.${forged[1]}.`, /malformed|bad_signature/],
+    [tokenOf('user_ada', {}, { key: 'other', head: { kid: 'ins_main' } }), 'bad_signature'],
+    [tokenOf('user_ada', {}, { head: { alg: 'none' } }), 'alg_not_allowed'],
+    [tokenOf('user_ada', {}, { head: { alg: 'HS256' } }), 'alg_not_allowed'],
+    [tokenOf('user_ada', {}, { head: { kid: undefined } }), 'kid_unknown'],
+    [tokenOf('user_ada', { exp: now - 60 }), 'expired'],
+    [tokenOf('user_ada', { nbf: now + 600 }), 'not_yet_valid'],
+    [tokenOf('user_ada', { exp: now + 7200 }), 'lifetime_too_long'],
+    [tokenOf('user_ada', { iss: 'https://evil' }), 'bad_issuer'],
+    [tokenOf('user_ada', { azp: 'https://evil' }), 'bad_azp'],
+    [tokenOf('user_ada', { azp: undefined }), 'bad_azp'],
+    [tokenOf('user_ada', { sts: 'pending' }), 'session_pending'],
+    [tokenOf('user_ada', { sid: undefined }), 'bad_type'],
+  ]) {
+    const answer = await decide(service, '/x', { token });
+    assert.equal(answer.status, 401, answer.text);
+    assert.match(answer.json.code, new RegExp(reason));
+    assert.equal(
+      answer.headers['www-authenticate'],
+      `Bearer realm="rollcall", error="invalid_token", error_description="${answer.json.code}"`,
+    );
+    assert.equal(answer.headers['x-rollcall-subject'], undefined);
+  }
+});
+
+test('a token counts in one header only, never in the query or a cookie', async () => {
+  const token = tokenOf('user_ada');
+  const as = (headers, where = '/x') => decide(service, where, { headers }).then(said);
+  assert.equal(await as({ authorization: `bearer ${token}` }), '200 ok');
+  assert.equal(await as({ Cookie: `__session=${token}` }), '401 missing_token');
+  assert.equal(await as({ Authorization: `Basic ${token}` }), '401 missing_token');
+  assert.equal(await as({}, `/x?token=${token}&access_token=${token}`), '401 missing_token');
+  assert.equal(
+    await as({ Authorization: [`Bearer ${token}`, `Bearer ${token}`] }),
+    '401 malformed',
+  );
+});
+
+test('what cannot be judged is 403: the target, and who says it', async () => {
+  const token = tokenOf('user_ada');
+  for (const odd of [
+    '/health/../admin',
+    '/health/%2e%2e/admin',
+    '/health%2fx',
+    '//health',
+    '/health;x',
+    '/health%00',
+    '/health%5c..',
+    '/health%23',
+    '/%ff',
+    '/%zz',
+    'health',
+    'http://evil.example/health',
+    `/${'a'.repeat(8200)}`,
+  ]) {
+    assert.equal(said(await decide(service, odd, { token })), '403 bad_target', odd);
+  }
+  for (const headers of [
+    { 'X-Original-URI': '/health' },
+    { X_Forwarded_Uri: '/health' },
+    { 'X-Forwarded-Uri': ['/x', '/health'] },
+    { 'X-Forwarded-Uri': '/health, /x' },
+    { 'X-Forwarded-Method': ['GET', 'POST'] },
+    { 'X-Forwarded-Uri': '' },
+  ]) {
+    const answer = await decide(service, '/x', { token, headers });
+    assert.equal(said(answer), '403 bad_target', JSON.stringify(headers));
+  }
+  const bare = await service.request('GET', '/gate/decide', { headers: {} });
+  assert.equal(said(bare), '403 bad_target');
+});
+
+test('an admin is who has the role in the table, and loses it within two seconds', async () => {
+  await user('user_root', { role: 'admin' });
+  await user('user_plain');
+  const token = tokenOf('user_root');
+  const admin = { role: 'admin' };
+  const claimed = { role: 'admin', metadata: admin, public_metadata: admin };
+  assert.equal(
+    said(await decide(service, '/admin/x', { token: tokenOf('user_plain', claimed) })),
+    '403 not_admin',
+  );
+  const answer = await decide(service, '/admin/x', { token });
+  assert.equal(said(answer), '200 ok');
+  assert.equal(answer.headers['x-rollcall-rule'], 'admin');
+  await sql(`UPDATE users SET role = 'user' WHERE clerk_id = 'user_root'`);
+  const demoted = Date.now();
+  await until(
+    async () => said(await decide(service, '/admin/x', { token })) === '403 not_admin',
+    'the demotion',
+  );
+  assert.ok(Date.now() - demoted < 2_000, `${Date.now() - demoted} ms`);
+});
+
+test('who is deleted, or whose session ends, is refused in time', async () => {
+  await user('user_gone');
+  await user('user_out');
+  const gone = tokenOf('user_gone');
+  const out = tokenOf('user_out');
+  assert.equal(said(await decide(service, '/x', { token: gone })), '200 ok');
+  assert.equal(said(await decide(service, '/x', { token: out })), '200 ok');
+  await sql(`UPDATE users SET deleted_at = now() WHERE clerk_id = 'user_gone'`);
+  let since = Date.now();
+  await until(async () => (await decide(service, '/x', { token: gone })).status === 403, 'deleted');
+  assert.ok(Date.now() - since < 2_000, `${Date.now() - since} ms`);
+
+  const body = JSON.stringify({
+    object: 'event',
+    type: 'session.revoked',
+    instance_id: 'ins_e2e',
+    timestamp: Date.now(),
+    data: { object: 'session', id: 'sess_out', user_id: 'user_out', status: 'revoked' },
+  });
+  assert.equal((await service.deliver(body, { id: messageId() })).status, 202);
+  await until(
+    async () => (await sql('SELECT 1 FROM rollcall.session_revocations')).length > 0,
+    'the revocation',
+  );
+  since = Date.now();
+  await until(
+    async () => said(await decide(service, '/x', { token: out })) === '401 session_revoked',
+    'revoked',
+  );
+  assert.ok(Date.now() - since < 1_000, `${Date.now() - since} ms`);
+  const other = tokenOf('user_out', { sid: 'sess_another' });
+  assert.equal(said(await decide(service, '/x', { token: other })), '200 ok');
+});
+
+test('a reload takes the policy; a refused file changes nothing', async () => {
+  assert.equal(said(await decide(service, '/open')), '401 missing_token');
+  writeFileSync(policyFile, `${POLICY}[[rule]]\nid = "open"\npath = "/open"\naccess = "public"\n`);
+  service.child.kill('SIGHUP');
+  await until(async () => (await decide(service, '/open')).status === 200, 'the new policy');
+  writeFileSync(policyFile, POLICY.replace('"protected"', '"public"'));
+  service.child.kill('SIGHUP');
+  await until(() => service.log.includes('config_reload_failed'), 'the refusal');
+  assert.equal(said(await decide(service, '/open')), '200 ok');
+  assert.equal(said(await decide(service, '/x')), '401 missing_token');
+  assert.match(await service.metrics(), /rollcall_config_last_reload_successful 0/);
+  writeFileSync(policyFile, POLICY);
+  service.child.kill('SIGHUP');
+  await until(async () => (await decide(service, '/open')).status === 401, 'the old policy');
+});
+
+test('made-up key names cost the publisher next to nothing', async () => {
+  const before = publisher.asked;
+  const began = Date.now();
+  const answers = new Map();
+  for (let i = 0; i < 10_000; i += 250) {
+    const batch = Array.from({ length: 250 }, (_, k) =>
+      decide(service, '/x', { token: tokenOf('user_ada', {}, { head: { kid: `made_${i + k}` } }) }),
+    );
+    for (const answer of await Promise.all(batch)) {
+      answers.set(said(answer), (answers.get(said(answer)) ?? 0) + 1);
+    }
+  }
+  const minutes = Math.ceil((Date.now() - began) / 60_000);
+  assert.deepEqual([...answers], [['401 kid_unknown', 10_000]]);
+  const asked = publisher.asked - before;
+  assert.ok(asked <= 2 * minutes, `${asked} requests in ${minutes} minutes`);
+  const metrics = await service.metrics();
+  assert.match(metrics, /gate_decisions_total\{.*reason="kid_unknown"\} 1\d{4}/);
+});
+
+test('no publisher: known keys go on, a fresh start refuses until they are there', async () => {
+  publisher.status = 503;
+  assert.equal(said(await decide(service, '/x', { token: tokenOf('user_ada') })), '200 ok');
+  const fresh = await Service.start(postgres.url(database), environment());
+  try {
+    assert.equal(
+      said(await decide(fresh, '/x', { token: tokenOf('user_ada') })),
+      '403 jwks_unavailable',
+    );
+    assert.equal(said(await decide(fresh, '/health')), '200 ok');
+    publisher.status = 200;
+    publisher.body = keySet(otherKey);
+    const back = Date.now();
+    const token = () => tokenOf('user_ada', {}, { key: 'other' });
+    const passes = async () => (await decide(fresh, '/x', { token: token() })).status === 200;
+    await until(passes, 'the keys');
+    assert.ok(Date.now() - back < 5_000, `${Date.now() - back} ms`);
+    // The key that was withdrawn is gone for who has the new set.
+    const old = await decide(fresh, '/x', { token: tokenOf('user_ada') });
+    assert.equal(said(old), '401 kid_unknown');
+  } finally {
+    publisher.body = keySet(mainKey);
+    publisher.status = 200;
+    await fresh.stop();
+  }
+});
+
+test('who is no trusted proxy is not answered, and needs no keys', async () => {
+  const before = publisher.asked;
+  const alone = await Service.start(postgres.url(database), {
+    ...environment(),
+    ROLLCALL_GATE_TRUSTED_PROXIES: '',
+  });
+  try {
+    assert.equal(
+      said(await decide(alone, '/health', { token: tokenOf('user_ada') })),
+      '403 untrusted_proxy',
+    );
+    assert.equal(publisher.asked, before);
+  } finally {
+    await alone.stop();
+  }
+});
+
+test('a policy that is refused ends the start with 78, and names why', async () => {
+  const file = path.join(folder, 'bad.toml');
+  writeFileSync(file, 'version = 1\ndefault = "public"\n');
+  const bad = await Service.start(
+    postgres.url(database),
+    { ...environment(), ROLLCALL_GATE_POLICY: file },
+    { waitUntilReady: false },
+  );
+  const [code] = await bad.closed;
+  assert.equal(code, 78);
+  assert.match(bad.log, /bad\.toml:2/);
+});
+
+test('status says what the gate has; nothing tells of a token', async () => {
+  const marked = tokenOf('user_ada', { jti: SECRET });
+  assert.equal((await decide(service, `/x?${SECRET}`, { token: marked })).status, 200);
+  assert.equal((await decide(service, '/x', { token: `${SECRET}.b.c` })).status, 401);
+  const status = await service.get('/statusz', service.adminPort, {
+    authorization: `Bearer ${service.env.ROLLCALL_ADMIN_TOKEN}`,
+  });
+  const { gate } = status.json;
+  assert.equal(gate.on, true);
+  assert.deepEqual([gate.keys.usable, gate.keys.count, gate.keys.issuer], [true, 1, issuer]);
+  assert.deepEqual([gate.policy.rules, gate.policy.default], [2, 'protected']);
+  assert.ok(gate.tokens > 0);
+  const metrics = await service.metrics();
+  for (const text of [service.log, metrics, status.text]) {
+    assert.ok(!text.includes(SECRET));
+    assert.ok(!text.includes(marked.split('.')[1]));
+  }
+});
