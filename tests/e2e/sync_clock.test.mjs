@@ -17,6 +17,8 @@ after(() => postgres?.remove());
 
 // A change, a new user and a deletion in Clerk reach the table by schedule.
 async function follows(polled, name) {
+  // Who leads may not have filled the table yet.
+  await until(async () => (await polled.table()).length >= 2, 'two users to be there');
   const [changed, gone] = (await polled.table()).map((row) => row.clerk_id);
   await polled.change('PATCH', `/users/${changed}`, { first_name: name, last_name: '' });
   await polled.change('DELETE', `/users/${gone}`);
