@@ -1,5 +1,7 @@
 # ./dev test [SUITE...]: all that CI runs; the last line says how many checks passed and failed
 #
+# What failed stands right before the table at the end, with what it said.
+#
 # SUITEs, in the order in which they run (all of them without SUITE):
 #   format   every C++ file is as clang-format writes it
 #   unit     the dev build (AddressSanitizer, UBSan, warnings are errors), then all that ctest
@@ -39,6 +41,7 @@ keep_going=1
 results=build/results
 rm -rf "$results"
 mkdir -p "$results"
+export FAILURES=$root/$results/failures
 
 for suite in "${suites[@]}"; do
     say "==== $suite"

@@ -1,5 +1,6 @@
 # The suites of ./dev test. Each is a function that runs its checks, shows what they say, and writes
-# "PASSED FAILED" to descriptor 3; one that breaks off before that counts as a failure.
+# "PASSED FAILED" to descriptor 3; one that breaks off before that counts as a failure. What failed
+# is added to the file FAILURES, which is shown at the end.
 
 suite_format() {
     local passed=0 failed=0 file
@@ -8,6 +9,7 @@ suite_format() {
             passed=$((passed + 1))
         else
             failed=$((failed + 1))
+            echo "not ok  format $file" >>"$FAILURES"
         fi
     done < <(cpp_files)
     ((failed == 0)) || say "format: ./dev fmt puts that right"
@@ -94,8 +96,10 @@ suite_fuzz() {
                 say "ok      $step"
             else
                 failed=$((failed + 1))
-                say "not ok  $step"
-                tail -n 60 "$log" >&2
+                {
+                    echo "not ok  $step"
+                    tail -n 60 "$log"
+                } >>"$FAILURES"
             fi
         done
     done
@@ -116,10 +120,11 @@ record() {
     printf '%s %s %s %s %s\n' "$1" "$passed" "$failed" "$3" "$note" >>"$results/summary"
 }
 
-# The table of all suites, then the closing line; fails when anything failed.
+# What failed, the table of all suites, then the closing line; fails when anything failed.
 summary() {
     local suite passed failed seconds note passed_all=0 failed_all=0
     echo
+    [[ ! -s $FAILURES ]] || { cat "$FAILURES"; echo; }
     while read -r suite passed failed seconds note; do
         printf '%-11s %6d ok %4d not ok %5d s  %s\n' "$suite" "$passed" "$failed" "$seconds" "$note"
         passed_all=$((passed_all + passed))
