@@ -132,6 +132,7 @@ Task<> Evaluator::look_at(const Condition& condition, std::vector<Look>& looks) 
 
 Task<bool> Evaluator::decide_all(const std::vector<Look>& looks) {
     std::vector<std::optional<std::string_view>> names;
+    names.reserve(looks.size());
     for (const Look& look : looks) names.emplace_back(look.condition->alert);
     auto transaction = co_await pool_.begin();
     pg::Params params;

@@ -140,6 +140,7 @@ TEST_F(Judge, TakesItsOwnToken) {
     EXPECT_FALSE(claims->status.has_value());
 }
 
+// fault 37
 // What was verified once is judged again by time and rules: a remembered token dies on time.
 TEST_F(Judge, LooksAtTimeAndRulesAgain) {
     const auto claims = verdict(payload(R"(,"azp":"https://a")"));

@@ -6,7 +6,7 @@ import { after, before, test } from 'node:test';
 import { PgProxy } from './pg_proxy.mjs';
 import { Postgres } from './postgres.mjs';
 import { Service, freshDatabase, messageId, migrate, userEvent } from './service.mjs';
-import { SECRET_KEY, Simulator, until } from './simulator.mjs';
+import { SECRET_KEY, Simulator, until, within } from './simulator.mjs';
 
 let postgres;
 before(async () => {
@@ -128,11 +128,14 @@ test('PostgreSQL stopped hard and started again under load', async () => {
       `${[...new Set(statuses)]}`,
     );
     // While it is away: 503 with Retry-After within two seconds, alive, not ready.
-    const started = Date.now();
-    const away = await service.deliver(userEvent('user.created', 'user_away', 1), {});
-    assert.equal(away.status, 503);
-    assert.ok(Number(away.headers['retry-after']) > 0);
-    assert.ok(Date.now() - started < 2000, `${Date.now() - started} ms`);
+    await within(2_000, 'the answer', (number) => {
+      const answer = service.deliver(userEvent('user.created', `user_away${number}`, 1), {});
+      return async () => {
+        const away = await answer;
+        assert.equal(away.status, 503);
+        return Number(away.headers['retry-after']) > 0;
+      };
+    });
     assert.equal((await service.get('/livez')).status, 200);
     await until(async () => (await service.get('/readyz')).status === 503, 'not ready');
     postgres.up();
