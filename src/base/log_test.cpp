@@ -82,6 +82,7 @@ TEST_F(Log, LinesOfSeveralThreadsStayWhole) {
     const Capture capture;
     {
         std::vector<std::jthread> threads;
+        threads.reserve(4);
         for (int t = 0; t < 4; ++t) {
             threads.emplace_back([] {
                 for (int i = 0; i < 100; ++i) info("tick", {{"i", i}});

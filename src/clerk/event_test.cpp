@@ -118,7 +118,7 @@ TEST(EventParser, NothingThatAUserWritesHidesABan) {
     const std::string deep = std::string(1200, '[') + std::string(1200, ']');
     const std::string digits(400, '9');
     std::string objects = "1";
-    for (int i = 0; i < 1500; ++i) objects = R"({"a":)" + objects + "}";
+    for (int i = 0; i < 1500; ++i) objects.insert(0, R"({"a":)").append("}");
     const std::vector<std::string> values{
         deep,
         objects,

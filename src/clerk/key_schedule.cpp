@@ -42,9 +42,8 @@ std::optional<std::chrono::seconds> granted_ttl(std::string_view cache_control) 
         if (!directive.starts_with(name)) continue;
         directive.remove_prefix(name.size());
         std::int32_t seconds = 0;
-        const char* const end = directive.data() + directive.size();
-        const auto [at, error] = std::from_chars(directive.data(), end, seconds);
-        if (error == std::errc() && at == end && seconds >= 0) {
+        const auto [end, error] = std::from_chars(directive.begin(), directive.end(), seconds);
+        if (error == std::errc() && end == directive.end() && seconds >= 0) {
             granted = std::chrono::seconds(seconds);
         }
     }

@@ -185,6 +185,7 @@ TEST_F(KeySetTest, ManyTokensOfANewKidMakeOneRequest) {
     publish({&first, &second});
     delay = 30ms;
     std::vector<Task<>> tasks;
+    tasks.reserve(40);
     int good = 0;
     const auto one = [](KeySetTest& test, int& count) -> Task<> {
         const auto verdict = co_await test.set->verify(token_of(test.second), test.rules);

@@ -27,6 +27,7 @@ Task<> check_policies(pg::Pool& pool, const Config& config, Findings& findings) 
         sql::deaf_policies,
         pg::Params().text(table->schema).text(table->table).text(config.users.clerk_id));
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(deaf.size()));
     for (int row = 0; row < deaf.size(); ++row) {
         names.push_back(fmt::format("{} on {}", deaf.text(row, 0), deaf.text(row, 1)));
     }
@@ -73,6 +74,7 @@ Task<> check_open_relations(pg::Pool& pool, Findings& findings) {
 Task<> check_open_definers(pg::Pool& pool, Findings& findings) {
     const pg::Rows open = co_await pool.execute(sql::open_definers);
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(open.size()));
     for (int row = 0; row < open.size(); ++row) names.emplace_back(open.text(row, 0));
     if (names.empty()) {
         findings.ok("public_functions", "none does for anon what only its owner may");

@@ -122,6 +122,7 @@ void become(uid_t user, gid_t group, pid_t parent) {
 pid_t launch(const std::vector<std::string>& command, uid_t user, gid_t group, int input,
              const std::string& log_file) {
     std::vector<char*> arguments;
+    arguments.reserve(command.size() + 1);
     for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
     arguments.push_back(nullptr);
     const int log = open(log_file.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);

@@ -44,8 +44,9 @@ int refuse(std::string_view reason, const std::string& message, bool json) {
 // The hosts that rules name: on them another rule may hold than where the host is not known.
 std::set<std::string> hosts_of(const gate::Policy& policy) {
     std::set<std::string> hosts;
-    for (const gate::Rule& rule : policy.rules())
+    for (const gate::Rule& rule : policy.rules()) {
         hosts.insert(rule.hosts.begin(), rule.hosts.end());
+    }
     return hosts;
 }
 
@@ -88,8 +89,9 @@ int check_cases(const gate::Policy& policy, const std::string& file, bool json) 
     const auto text = read_input(file);
     if (!text) return report(text.error());
     const auto cases = gate::parse_cases(*text);
-    if (!cases)
+    if (!cases) {
         return report({ErrorCode::invalid_input, fmt::format("{}:{}", file, cases.error())});
+    }
     for (const gate::Case& expected : *cases) {
         const gate::Answer answer = gate::answer(policy, expected.question);
         const bool right = answer.access == expected.access &&
