@@ -1,5 +1,6 @@
 #include "admin/bearer.hpp"
 
+#include "base/ascii.hpp"
 #include "crypto/digest.hpp"
 #include "http/syntax.hpp"
 
@@ -12,7 +13,7 @@ bool authorized(const http::Request& request, const Secret& token) {
     const std::string_view credentials = *request.headers.get("Authorization");
     const auto scheme_end = std::min(credentials.find(' '), credentials.size());
     if (!http::same_name(credentials.substr(0, scheme_end), "Bearer")) return false;
-    const std::string_view given = http::trim_blanks(credentials.substr(scheme_end));
+    const std::string_view given = trimmed(credentials.substr(scheme_end));
     // Hashes have one length, so that not even the token's length shows.
     const auto digest = [](std::string_view text) {
         const crypto::Sha256 hash = crypto::sha256(text);

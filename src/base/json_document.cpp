@@ -1,5 +1,6 @@
 #include "base/json_document.hpp"
 
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 
 #include <algorithm>
@@ -9,10 +10,6 @@ namespace rollcall {
 namespace {
 
 constexpr std::int64_t latest_ms = 253'402'300'799'999;  // 9999-12-31T23:59:59.999Z
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 std::size_t digits(std::string_view text, std::size_t at) {
     std::size_t count = 0;
@@ -51,15 +48,9 @@ std::optional<unsigned> hex4(std::string_view text, std::size_t at) {
     if (at + 4 > text.size()) return std::nullopt;
     unsigned value = 0;
     for (std::size_t i = at; i < at + 4; ++i) {
-        const char c = text[i];
-        value <<= 4U;
-        if (is_digit(c)) {
-            value |= static_cast<unsigned>(c - '0');
-        } else if ((c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F')) {
-            value |= static_cast<unsigned>((c | 0x20) - 'a' + 10);
-        } else {
-            return std::nullopt;
-        }
+        const int digit = hex_value(text[i]);
+        if (digit < 0) return std::nullopt;
+        value = value << 4U | static_cast<unsigned>(digit);
     }
     return value;
 }

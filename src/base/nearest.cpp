@@ -1,5 +1,7 @@
 #include "base/nearest.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <numeric>
@@ -11,14 +13,6 @@ namespace {
 
 // Names are short; a longer one is no misspelling, and the comparison takes their product.
 constexpr std::size_t name_bytes_max = 128;
-
-std::string folded(std::string_view name) {
-    std::string out(name);
-    std::ranges::transform(out, out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    return out;
-}
 
 // The words between underscores in alphabetical order.
 std::string sorted_words(std::string_view name) {
@@ -63,11 +57,11 @@ std::optional<std::size_t> unlikeness(const std::string& a, const std::string& b
 }  // namespace
 
 std::optional<std::string> nearest(std::string_view name, std::span<const std::string> candidates) {
-    const std::string wanted = folded(name);
+    const std::string wanted = to_lower(name);
     std::optional<std::string> found;
     std::size_t least = 0;
     for (const std::string& candidate : candidates) {
-        const auto letters = unlikeness(wanted, folded(candidate));
+        const auto letters = unlikeness(wanted, to_lower(candidate));
         if (!letters || (found && *letters >= least)) continue;
         found = candidate;
         least = *letters;

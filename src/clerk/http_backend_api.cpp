@@ -1,5 +1,6 @@
 #include "clerk/http_backend_api.hpp"
 
+#include "base/ascii.hpp"
 #include "clerk/answers.hpp"
 #include "clerk/user_json.hpp"
 
@@ -37,7 +38,7 @@ Task<Result<std::optional<User>>> HttpBackendApi::get_user(std::string_view id) 
     }
     const std::string asked(id);
     std::string target = "/v1/users/";
-    append_escaped(target, asked);
+    append_percent_encoded(target, asked);
     co_return read_user_answer(co_await get("get_user", std::move(target)), asked);
 }
 

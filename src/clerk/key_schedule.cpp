@@ -1,5 +1,7 @@
 #include "clerk/key_schedule.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -13,24 +15,10 @@ milliseconds jittered(milliseconds base, milliseconds jitter, double chance) {
                                                          std::clamp(chance, 0.0, 1.0)));
 }
 
-std::string lower(std::string_view text) {
-    std::string out(text);
-    for (char& c : out) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-    while (text.starts_with(' ') || text.starts_with('\t')) text.remove_prefix(1);
-    while (text.ends_with(' ') || text.ends_with('\t')) text.remove_suffix(1);
-    return text;
-}
-
 }  // namespace
 
 std::optional<std::chrono::seconds> granted_ttl(std::string_view cache_control) {
-    const std::string text = lower(cache_control);
+    const std::string text = to_lower(cache_control);
     std::string_view rest = text;
     std::optional<std::chrono::seconds> granted;
     while (!rest.empty()) {

@@ -1,5 +1,6 @@
 #include "clerk/session_claims.hpp"
 
+#include "base/ascii.hpp"
 #include "base/json_document.hpp"
 #include "crypto/strict_json.hpp"
 
@@ -20,10 +21,6 @@ constexpr double latest_second = 253'402'300'799;  // 9999-12-31T23:59:59Z
 
 TokenRefusal refuse(TokenReason reason, std::string_view detail) {
     return {reason, detail};
-}
-
-bool is_alphanumeric(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
 bool is_user_id(std::string_view id) {

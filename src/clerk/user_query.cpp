@@ -1,5 +1,6 @@
 #include "clerk/user_query.hpp"
 
+#include "base/ascii.hpp"
 #include "base/result.hpp"
 
 namespace rollcall::clerk {
@@ -9,7 +10,7 @@ void append(std::string& out, std::string_view name, std::string_view value) {
     if (!out.empty()) out += '&';
     out += name;
     out += '=';
-    append_escaped(out, value);
+    append_percent_encoded(out, value);
 }
 
 std::string_view order_name(UserOrder order) {
@@ -31,23 +32,6 @@ bool by_creation(UserOrder order) {
 }
 
 }  // namespace
-
-void append_escaped(std::string& out, std::string_view text) {
-    static constexpr std::string_view hex = "0123456789ABCDEF";
-    for (const char c : text) {
-        const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                                (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.' ||
-                                c == '~';
-        if (unreserved) {
-            out += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        out += '%';
-        out += hex[byte >> 4U];
-        out += hex[byte & 15U];
-    }
-}
 
 std::string query_string(const UserFilter& filter) {
     ensure(filter.ids.size() <= filter_ids_max, "user query: too many ids");

@@ -37,7 +37,4 @@ struct UserQuery {
 [[nodiscard]] std::string query_string(const UserFilter& filter);
 [[nodiscard]] std::string query_string(const UserQuery& query);
 
-// Appends `text` with everything but the unreserved characters of RFC 3986 escaped.
-void append_escaped(std::string& out, std::string_view text);
-
 }  // namespace rollcall::clerk

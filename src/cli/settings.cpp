@@ -1,5 +1,6 @@
 #include "cli/settings.hpp"
 
+#include "base/ascii.hpp"
 #include "base/clock.hpp"
 #include "base/nearest.hpp"
 #include "cli/defaults.hpp"
@@ -8,7 +9,6 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cctype>
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -228,10 +228,8 @@ Result<void> put_credentials(Values& values, const SettingsInput& input) {
     if (directory == nullptr) return {};
     for (const SettingKey& key : setting_keys()) {
         if (!key.secret) continue;
-        for (std::string name : names_of(key)) {
-            std::ranges::transform(name, name.begin(), [](unsigned char c) {
-                return static_cast<char>(std::tolower(c));
-            });
+        for (const std::string& upper : names_of(key)) {
+            const std::string name = to_lower(upper);
             const std::filesystem::path path = std::filesystem::path(*directory) / name;
             std::error_code error;
             if (!std::filesystem::exists(path, error) && !error) continue;

@@ -1,5 +1,6 @@
 #include "crypto/pem.hpp"
 
+#include "base/ascii.hpp"
 #include "crypto/encoding.hpp"
 
 namespace rollcall::crypto {
@@ -13,9 +14,7 @@ std::unexpected<Error> refused(std::string_view message) {
     return fail(ErrorCode::invalid_input, "PEM: " + std::string(message));
 }
 
-bool is_space(char c) {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+constexpr std::string_view white_space = " \t\r\n";
 
 // What .env files and container settings make of the ends of lines.
 std::string with_line_ends(std::string_view text) {
@@ -30,12 +29,6 @@ std::string with_line_ends(std::string_view text) {
         }
     }
     return out;
-}
-
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
-    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
-    return text;
 }
 
 std::string_view advice_on(std::string_view label) {
@@ -55,7 +48,7 @@ std::string_view advice_on(std::string_view label) {
 Result<std::string> public_key_der(std::string_view text) {
     if (text.size() > pem_bytes_max) return refused("too large");
     const std::string lines = with_line_ends(text);
-    std::string_view rest = trimmed(lines);
+    std::string_view rest = trimmed(lines, white_space);
     if (!rest.starts_with(begin_mark)) return refused("does not begin with -----BEGIN PUBLIC KEY");
     rest.remove_prefix(begin_mark.size());
     const std::size_t label_end = rest.find(dashes);
@@ -68,7 +61,7 @@ Result<std::string> public_key_der(std::string_view text) {
     rest.remove_suffix(end_mark.size());
     std::string digits;
     for (const char c : rest) {
-        if (!is_space(c)) digits += c;
+        if (!white_space.contains(c)) digits += c;
     }
     auto der = base64_decode(digits);
     if (!der || der->empty()) return refused("its content is not base64, or not one key");

@@ -1,5 +1,6 @@
 #include "directory/apply_sql.hpp"
 
+#include "base/ascii.hpp"
 #include "base/result.hpp"
 #include "directory/erasure.hpp"
 #include "directory/sql.hpp"
@@ -15,6 +16,8 @@ namespace {
 using Values = std::map<std::string, std::string, std::less<>>;
 
 // Replaces every {{name}}; values are not looked into again.
+constexpr std::string_view blanks = " \n";  // between the named sections of a file
+
 std::string fill(std::string_view text, const Values& values) {
     std::string out;
     while (true) {
@@ -31,16 +34,14 @@ std::string fill(std::string_view text, const Values& values) {
     return out += text;
 }
 
-std::string_view trimmed(std::string_view text) {
-    while (!text.empty() && (text.front() == '\n' || text.front() == ' ')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.remove_suffix(1);
-    return text;
+std::string filled(const pg::Statement& statement, const Values& values) {
+    return fill(trimmed(statement.text, blanks), values);
 }
 
 // A template that stands inside another one, without its comments.
 std::string part(const pg::Statement& statement) {
     std::string out;
-    std::string_view rest = trimmed(statement.text);
+    std::string_view rest = trimmed(statement.text, blanks);
     while (!rest.empty()) {
         const std::size_t end = std::min(rest.find('\n'), rest.size());
         const std::string_view line = rest.substr(0, end);
@@ -352,7 +353,7 @@ std::string release(const TableShape& shape) {
 void add_settling(ApplySql& out, const TableShape& shape, const ColumnMap& columns, Values values) {
     const auto settle = [&](std::string rows) {
         values["delete_users"] = std::move(rows);
-        return fill(trimmed(sql::settle.text), values);
+        return filled(sql::settle, values);
     };
     out.settle = settle(delete_users(shape, columns, /*mark_only=*/false));
     out.mark_deleted = settle(delete_users(shape, columns, /*mark_only=*/true));
@@ -366,30 +367,30 @@ void add_standings(ApplySql& out, const TableShape& shape, Values values) {
         shape.clerk_id_predicate.empty()
             ? shape.table
             : "(SELECT * FROM " + shape.table + " WHERE " + shape.clerk_id_predicate + ")";
-    out.standings = fill(trimmed(sql::standings.text), values);
+    out.standings = filled(sql::standings, values);
 }
 
 void add_outbox(ApplySql& out, Values values) {
-    out.mirrored_row = fill(trimmed(sql::mirrored_row.text), values);
-    out.arm_one = fill(trimmed(sql::arm_one.text), values);
-    out.arm_again = fill(trimmed(sql::arm_again.text), values);
+    out.mirrored_row = filled(sql::mirrored_row, values);
+    out.arm_one = filled(sql::arm_one, values);
+    out.arm_again = filled(sql::arm_again, values);
     // One that waits reads the row later; one that failed, or that somebody cancelled, stays so.
     values["worth_arming"] = "q.status = 'PROCESSING'";
     values["arm"] = arm(values, "NULL", "");
-    out.arm_lost = fill(trimmed(sql::arm_again.text), values);
+    out.arm_lost = filled(sql::arm_again, values);
 }
 
 void add_copy_comparison(ApplySql& out, Values values) {
     values["job_status"] = part(sql::job_status);
     const auto rows = [&](const pg::Statement& chosen) {
         values["chosen"] = fill(part(chosen), values);
-        return fill(trimmed(sql::compared_rows.text), values);
+        return filled(sql::compared_rows, values);
     };
     out.compared_rows = rows(sql::rows_in_order);
     out.compared_users = rows(sql::rows_of_users);
     const auto copies = [&](const pg::Statement& chosen) {
         values["chosen"] = part(chosen);
-        return fill(trimmed(sql::compared_copies.text), values);
+        return filled(sql::compared_copies, values);
     };
     out.compared_copies = copies(sql::copies_in_order);
     out.compared_some = copies(sql::some_copies);
@@ -432,7 +433,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
                part(sql::teller), " || jsonb_build_object('job', c.id)");
     const auto apply = [&](const pg::Statement& claim) {
         event["claim"] = fill(part(claim), event);
-        return fill(trimmed(sql::apply_jobs.text), event);
+        return filled(sql::apply_jobs, event);
     };
     event["alone"] = options.deletions_alone ? " OR c.deletion" : "";
     out.apply_due = apply(sql::claim_due);
@@ -447,22 +448,22 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     read["conflict"] = conflict("c.asked_at > " + learned("k.deletion_seen_at", "c.asked_at"),
                                 "k.version > c.version AND NOT " + settled("k", "c.asked_at"));
     read["granted"] = grants(shape, columns, values, "judged", "'system'", "");
-    out.apply_reads = fill(trimmed(sql::apply_reads.text), read);
+    out.apply_reads = filled(sql::apply_reads, read);
     values["granted"] = grants(shape, columns, values, "told", "'system'", "");
-    out.add_newcomers = fill(trimmed(sql::add_newcomers.text), values);
+    out.add_newcomers = filled(sql::add_newcomers, values);
     add_settling(out, shape, columns, values);
-    out.situation = fill(trimmed(sql::situation.text), values);
-    out.ask_again = fill(trimmed(sql::ask_again.text), values);
-    if (shape.email) out.release_email = fill(trimmed(sql::release_email.text), values);
-    out.adopt_row = fill(trimmed(sql::adopt_row.text), values);
-    out.renew_user_id = fill(trimmed(sql::renew_user_id.text), values);
+    out.situation = filled(sql::situation, values);
+    out.ask_again = filled(sql::ask_again, values);
+    if (shape.email) out.release_email = filled(sql::release_email, values);
+    out.adopt_row = filled(sql::adopt_row, values);
+    out.renew_user_id = filled(sql::renew_user_id, values);
     Values compared = values;
     compared["as_known"] = fill(part(sql::as_known), values);
     compared["in_span"] = part(sql::in_span);
-    out.compare = fill(trimmed(sql::compare.text), compared);
-    out.balanced = fill(trimmed(sql::balanced.text), values);
-    out.blank = fill(trimmed(sql::blank.text), values);
-    out.strangers = fill(trimmed(sql::strangers.text), values);
+    out.compare = filled(sql::compare, compared);
+    out.balanced = filled(sql::balanced, values);
+    out.blank = filled(sql::blank, values);
+    out.strangers = filled(sql::strangers, values);
     add_standings(out, shape, values);
     add_outbox(out, values);
     add_copy_comparison(out, values);

@@ -1,24 +1,12 @@
 #include "directory/email_rows.hpp"
 
+#include "base/ascii.hpp"
 #include "directory/sql.hpp"
 
-#include <algorithm>
 #include <array>
 #include <utility>
 
 namespace rollcall::directory {
-namespace {
-
-std::string folded(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return out;
-}
-
-}  // namespace
-
 EmailRows::EmailRows(const ApplySql& texts, const Outbox& outbox, bool folds_case)
     : texts_(texts), outbox_(outbox), folds_case_(folds_case) {}
 
@@ -80,7 +68,7 @@ Task<> EmailRows::renew_id(pg::Transaction& tx, std::string_view clerk_id) {
 }
 
 bool EmailRows::same(std::string_view one, std::string_view other) const {
-    return folds_case_ ? folded(one) == folded(other) : one == other;
+    return folds_case_ ? same_but_for_case(one, other) : one == other;
 }
 
 }  // namespace rollcall::directory

@@ -1,5 +1,6 @@
 #include "directory/table_shape.hpp"
 
+#include "base/ascii.hpp"
 #include "base/nearest.hpp"
 
 #include <algorithm>
@@ -326,7 +327,7 @@ TableShape created_shape(const ColumnMap& columns) {
         std::vector<ShapeColumn> out;
         for (const std::string& name : names) {
             // The camel case columns have no time zone: reference of the adopted schema.
-            const bool utc = std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+            const bool utc = std::ranges::any_of(name, is_upper);
             out.push_back({.name = quote_identifier(name),
                            .type = std::string(utc ? timestamp_type : timestamptz_type),
                            .utc = utc});

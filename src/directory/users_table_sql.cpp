@@ -1,5 +1,6 @@
 #include "directory/users_table_sql.hpp"
 
+#include "base/ascii.hpp"
 #include "directory/caller_functions.hpp"
 #include "directory/row_access.hpp"
 #include "directory/table_shape.hpp"
@@ -27,7 +28,7 @@ Error bad(std::string message) {
 
 // The camel case columns of the reference schema have no time zone.
 bool camel_case(std::string_view name) {
-    return std::ranges::any_of(name, [](char c) { return c >= 'A' && c <= 'Z'; });
+    return std::ranges::any_of(name, is_upper);
 }
 
 std::string named(const UsersTableFacts& facts, std::string_view constraint) {

@@ -1,5 +1,6 @@
 #include "gate/identity_headers.hpp"
 
+#include "base/ascii.hpp"
 #include "http/syntax.hpp"
 
 #include <algorithm>
@@ -28,8 +29,7 @@ constexpr std::array<std::string_view, 8> of_one_connection{
     "transfer-encoding", "upgrade",    "proxy-connection"};
 
 char folded(char c) {
-    if (c == '_') return '-';
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+    return c == '_' ? '-' : to_lower(c);
 }
 
 bool begins_with(std::string_view name, std::string_view prefix) {
@@ -49,7 +49,7 @@ bool is_named(std::string_view name, const http::Fields& headers) {
         std::string_view rest = value;
         while (!rest.empty()) {
             const std::size_t comma = std::min(rest.find(','), rest.size());
-            if (same_identity_name(http::trim_blanks(rest.substr(0, comma)), name)) return true;
+            if (same_identity_name(trimmed(rest.substr(0, comma)), name)) return true;
             rest.remove_prefix(std::min(comma + 1, rest.size()));
         }
     }

@@ -1,5 +1,6 @@
 #include "gate/path_pattern.hpp"
 
+#include "base/ascii.hpp"
 #include "gate/target.hpp"
 
 #include <fmt/format.h>
@@ -20,11 +21,8 @@ using States = std::uint64_t;  // a set of them, one bit each
 static_assert(pattern_elements_max < 63);
 
 bool is_name(std::string_view name) {
-    return !name.empty() && (name.front() < '0' || name.front() > '9') &&
-           std::ranges::all_of(name, [](char c) {
-               return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-                      c == '_';
-           });
+    return !name.empty() && !is_digit(name.front()) &&
+           std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '_'; });
 }
 
 // What a literal text of a pattern stands for. `before` keeps it from being a segment `..`, where

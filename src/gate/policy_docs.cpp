@@ -1,5 +1,7 @@
 #include "gate/policy_docs.hpp"
 
+#include "base/ascii.hpp"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <boost/json/array.hpp>
@@ -92,14 +94,8 @@ std::optional<Template> template_of(const PathPattern& pattern) {
     return out;
 }
 
-std::string lower(std::string_view method) {
-    std::string out(method);
-    for (char& c : out) c = static_cast<char>(c | 0x20);
-    return out;
-}
-
 json::object operation(const Rule& rule, std::string_view method) {
-    json::object out{{"operationId", fmt::format("{}-{}", rule.id, lower(method))}};
+    json::object out{{"operationId", fmt::format("{}-{}", rule.id, to_lower(method))}};
     if (!rule.summary.empty()) out["summary"] = rule.summary;
     json::array security;
     json::object responses{{"default", json::object{{"description", "The endpoint's own"}}}};
@@ -176,10 +172,10 @@ std::string openapi_json(const Policy& policy) {
             const bool named = std::ranges::find(rule.methods, method) != rule.methods.end();
             if (!rule.methods.empty() && !named) continue;
             // A more specific rule may have it already: by its host, or its methods.
-            if (item.contains(lower(method))) {
+            if (item.contains(to_lower(method))) {
                 whole = false;
             } else {
-                item[lower(method)] = operation(rule, method);
+                item[to_lower(method)] = operation(rule, method);
             }
         }
         const bool other_methods = std::ranges::any_of(rule.methods, [](const std::string& method) {

@@ -1,5 +1,6 @@
 #include "gate/policy_file.hpp"
 
+#include "base/ascii.hpp"
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/nearest.hpp"
@@ -30,8 +31,7 @@ constexpr std::array<std::string_view, 8> rule_keys{
 
 bool is_id(std::string_view id) {
     return !id.empty() && id.size() <= id_bytes_max && std::ranges::all_of(id, [](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-               c == '-' || c == '_' || c == '.';
+        return is_alphanumeric(c) || c == '-' || c == '_' || c == '.';
     });
 }
 

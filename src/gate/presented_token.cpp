@@ -1,5 +1,6 @@
 #include "gate/presented_token.hpp"
 
+#include "base/ascii.hpp"
 #include "http/syntax.hpp"
 
 #include <algorithm>
@@ -18,12 +19,12 @@ Shown from_authorization(const http::Fields& headers) {
     const std::size_t count = headers.count("Authorization");
     if (count == 0) return std::unexpected(CarrierFault::none);
     if (count > 1) return std::unexpected(CarrierFault::repeated);
-    const std::string_view value = http::trim_blanks(*headers.get("Authorization"));
+    const std::string_view value = trimmed(*headers.get("Authorization"));
     const std::size_t end = std::min(value.find(' '), value.size());
     if (!http::same_name(value.substr(0, end), "Bearer")) {
         return std::unexpected(CarrierFault::none);
     }
-    const std::string_view token = http::trim_blanks(value.substr(end));
+    const std::string_view token = trimmed(value.substr(end));
     if (token.empty()) return std::unexpected(CarrierFault::empty);
     return token;
 }
@@ -35,7 +36,7 @@ Shown from_cookie(const http::Fields& headers) {
         std::string_view rest = value;
         while (!rest.empty()) {
             const std::size_t end = std::min(rest.find(';'), rest.size());
-            const std::string_view pair = http::trim_blanks(rest.substr(0, end));
+            const std::string_view pair = trimmed(rest.substr(0, end));
             rest.remove_prefix(std::min(end + 1, rest.size()));
             const std::size_t equals = pair.find('=');
             if (equals == std::string_view::npos || pair.substr(0, equals) != cookie_name) continue;

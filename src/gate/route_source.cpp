@@ -1,5 +1,6 @@
 #include "gate/route_source.hpp"
 
+#include "base/ascii.hpp"
 #include "gate/script.hpp"
 
 #include <fmt/format.h>
@@ -159,11 +160,7 @@ private:
     bool others_ = false;
 };
 
-std::string_view trimmed(std::string_view text) {
-    constexpr std::string_view blanks = " \t\r*";
-    text.remove_prefix(std::min(text.find_first_not_of(blanks), text.size()));
-    return text.substr(0, text.find_last_not_of(blanks) + 1);
-}
+constexpr std::string_view comment_blanks = " \t\r*";
 
 // The lines of the comments before the first statement, directives ('use server') aside.
 std::vector<std::string_view> leading_comments(std::string_view source) {
@@ -174,7 +171,7 @@ std::vector<std::string_view> leading_comments(std::string_view source) {
         std::size_t length = rest.find_first_not_of(" \t\r\n;");
         if (length == 0 && rest.starts_with("//")) {
             length = std::min(rest.find('\n'), rest.size());
-            out.push_back(trimmed(rest.substr(2, length - 2)));
+            out.push_back(trimmed(rest.substr(2, length - 2), comment_blanks));
         } else if (length == 0 && rest.starts_with("/*")) {
             const std::size_t end = rest.find("*/", 2);
             if (end == std::string_view::npos) return out;
@@ -182,7 +179,7 @@ std::vector<std::string_view> leading_comments(std::string_view source) {
             std::string_view lines = rest.substr(2, end - 2);
             while (!lines.empty()) {
                 const std::size_t line = std::min(lines.find('\n'), lines.size());
-                out.push_back(trimmed(lines.substr(0, line)));
+                out.push_back(trimmed(lines.substr(0, line), comment_blanks));
                 lines.remove_prefix(std::min(line + 1, lines.size()));
             }
         } else if (length == 0 && (rest.starts_with("'use ") || rest.starts_with("\"use "))) {

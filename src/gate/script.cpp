@@ -1,5 +1,7 @@
 #include "gate/script.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -16,8 +18,7 @@ constexpr std::array<std::string_view, 14> before_expressions{
     "throw",  "new",    "else", "do", "await", "yield",  "instanceof"};
 
 bool is_word(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '_' ||
-           c == '$' || static_cast<unsigned char>(c) >= 0x80;
+    return is_alphanumeric(c) || c == '_' || c == '$' || static_cast<unsigned char>(c) >= 0x80;
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "gate/target.hpp"
 
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 #include "http/message.hpp"
 #include "http/syntax.hpp"
@@ -22,42 +23,14 @@ constexpr std::size_t label_bytes_max = 63;  // the same
 constexpr unsigned port_max = 65535;
 
 // RFC 3986, section 2.3 and pchar of 3.3. `;` has faults of its own.
-bool is_unreserved(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || c == '-' ||
-           c == '.' || c == '_' || c == '~';
-}
-
 bool is_plain(char c) {
     return is_unreserved(c) || std::string_view("!$&'()*+,=:@/").contains(c);
-}
-
-int digit_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
 }
 
 // What servers may take for the end of a path or a segment, or decode a second time.
 bool is_delimiter(char c) {
     const auto byte = static_cast<std::uint8_t>(c);
     return byte < 0x20 || byte == 0x7F || std::string_view("/\\%;?#").contains(c);
-}
-
-void append_escape(std::string& out, char c) {
-    constexpr std::string_view digits = "0123456789ABCDEF";
-    const auto byte = static_cast<std::uint8_t>(c);
-    out += '%';
-    out += digits[byte >> 4];
-    out += digits[byte & 15];
-}
-
-std::string lower(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
-    return out;
 }
 
 bool is_port(std::string_view text) {
@@ -101,7 +74,7 @@ struct Absolute {
 std::optional<Absolute> split_absolute(std::string_view target) {
     const std::size_t colon = target.find("://");
     if (colon == std::string_view::npos) return std::nullopt;
-    const std::string scheme = lower(target.substr(0, colon));
+    const std::string scheme = to_lower(target.substr(0, colon));
     if (scheme != "http" && scheme != "https") return std::nullopt;
     const std::string_view after = target.substr(colon + 3);
     const std::size_t end = std::min(after.find_first_of("/?#"), after.size());
@@ -164,7 +137,7 @@ Judged<std::string> canonical_host(std::string_view host) {
     }
     if (host.ends_with('.')) host.remove_suffix(1);
     if (host.empty() || host.size() > host_bytes_max) return std::unexpected(bad_host);
-    std::string out = lower(host);
+    std::string out = to_lower(host);
     for (std::size_t from = 0; from <= out.size();) {
         const std::size_t end = std::min(out.find('.', from), out.size());
         if (!is_label(std::string_view(out).substr(from, end - from))) {
@@ -188,15 +161,15 @@ Judged<CanonicalPath> canonical_path(std::string_view path) {
             out.decoded += c;
             continue;
         }
-        const int high = at + 2 < path.size() ? digit_value(path[at + 1]) : -1;
-        const int low = at + 2 < path.size() ? digit_value(path[at + 2]) : -1;
+        const int high = at + 2 < path.size() ? hex_value(path[at + 1]) : -1;
+        const int low = at + 2 < path.size() ? hex_value(path[at + 2]) : -1;
         if (high < 0 || low < 0) return std::unexpected(bad_escape);
         const char byte = static_cast<char>(high * 16 + low);
         if (is_delimiter(byte)) return std::unexpected(encoded_delimiter);
         if (is_unreserved(byte)) {
             out.path += byte;
         } else {
-            append_escape(out.path, byte);
+            append_percent_escape(out.path, byte);
         }
         out.decoded += byte;
         at += 2;
@@ -251,7 +224,7 @@ std::string encoded_path(std::string_view decoded) {
         if (is_plain(c)) {
             out += c;
         } else {
-            append_escape(out, c);
+            append_percent_escape(out, c);
         }
     }
     return out;

@@ -1,5 +1,7 @@
 #include "http/answer.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstdint>
@@ -24,10 +26,7 @@ std::optional<std::chrono::seconds> retry_after(const Response& response) {
 }
 
 std::string loggable_word(std::string_view text) {
-    const auto plain = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '-' || c == '_';
-    };
+    const auto plain = [](char c) { return is_alphanumeric(c) || c == '-' || c == '_'; };
     const bool word = text.size() <= word_bytes_max && std::ranges::all_of(text, plain);
     return word ? std::string(text) : std::string();
 }

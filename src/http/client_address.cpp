@@ -1,5 +1,6 @@
 #include "http/client_address.hpp"
 
+#include "base/ascii.hpp"
 #include "http/syntax.hpp"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ bool is_number(std::string_view text) {
 
 // 192.0.2.1, 192.0.2.1:443, 2001:db8::1, [2001:db8::1], [2001:db8::1]:443.
 std::optional<ip::address_v6> parse_element(std::string_view text) {
-    text = trim_blanks(text);
+    text = trimmed(text);
     if (text.starts_with('[')) {
         const std::size_t end = text.find(']');
         if (end == std::string_view::npos) return std::nullopt;

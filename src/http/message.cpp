@@ -1,5 +1,6 @@
 #include "http/message.hpp"
 
+#include "base/ascii.hpp"
 #include "base/json.hpp"
 
 #include <algorithm>
@@ -9,17 +10,6 @@ namespace {
 
 // More fields than this are freed with their message instead of kept for the next.
 constexpr std::size_t kept_fields_max = 32;
-
-constexpr char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 // application/x-www-form-urlencoded, strictly.
 std::optional<std::string> form_decode(std::string_view text) {
@@ -46,11 +36,7 @@ std::optional<std::string> form_decode(std::string_view text) {
 }  // namespace
 
 bool same_name(std::string_view a, std::string_view b) {
-    if (a.size() != b.size()) return false;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        if (lower(a[i]) != lower(b[i])) return false;
-    }
-    return true;
+    return same_but_for_case(a, b);
 }
 
 void Fields::add(std::string_view name, std::string_view value) {

@@ -1,5 +1,6 @@
 #include "http/request_parser.hpp"
 
+#include "base/ascii.hpp"
 #include "http/syntax.hpp"
 
 #include <algorithm>
@@ -25,7 +26,7 @@ bool is_host(std::string_view host) {
 bool has_token(std::string_view list, std::string_view token) {
     while (!list.empty()) {
         const std::size_t end = std::min(list.find(','), list.size());
-        if (same_name(trim_blanks(list.substr(0, end)), token)) return true;
+        if (same_name(trimmed(list.substr(0, end)), token)) return true;
         list.remove_prefix(std::min(end + 1, list.size()));
     }
     return false;
@@ -229,7 +230,7 @@ void RequestParser::on_field(std::string_view line) {
         return refuse(400, "bad_field_name");
     }
     const std::string_view name = line.substr(0, colon);
-    const std::string_view value = trim_blanks(line.substr(colon + 1));
+    const std::string_view value = trimmed(line.substr(colon + 1));
     if (!is_field_value(value)) return refuse(400, "bad_field_value");
     if (state_ == State::trailers) return;
     if (request_.headers.all().size() >= fields_max) return refuse(431, "too_many_fields");
@@ -310,7 +311,7 @@ void RequestParser::on_head_end() {
 void RequestParser::on_chunk_size(std::string_view line) {
     const std::size_t digits =
         std::min(line.find_first_not_of("0123456789ABCDEFabcdef"), line.size());
-    const std::string_view extension = trim_blanks(line.substr(digits));
+    const std::string_view extension = trimmed(line.substr(digits));
     if (digits == 0 || digits > 16 || !is_field_value(extension) ||
         (!extension.empty() && extension.front() != ';')) {
         return refuse(400, "bad_chunk_size");

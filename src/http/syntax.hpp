@@ -70,10 +70,4 @@ inline bool has_valid_escapes(std::string_view path) {
     return std::ranges::all_of(query, [](char c) { return c > 0x20 && c < 0x7F && c != '#'; });
 }
 
-[[nodiscard]] inline std::string_view trim_blanks(std::string_view text) {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
-
 }  // namespace rollcall::http

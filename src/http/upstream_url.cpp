@@ -1,5 +1,6 @@
 #include "http/upstream_url.hpp"
 
+#include "base/ascii.hpp"
 #include "http/client.hpp"
 #include "http/syntax.hpp"
 
@@ -36,9 +37,7 @@ Result<void> read_authority(std::string_view authority, UpstreamUrl& url) {
         rest = {};
     }
     if (url.host.empty()) return refuse("the host is missing");
-    std::ranges::transform(url.host, url.host.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
-    });
+    url.host = to_lower(url.host);
     boost::system::error_code not_an_address;
     const auto address = boost::asio::ip::make_address(url.host, not_an_address);
     url.host_is_address = !not_an_address;

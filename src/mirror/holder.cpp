@@ -1,26 +1,17 @@
 #include "mirror/holder.hpp"
 
+#include "base/ascii.hpp"
 #include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "mirror/auth_id.hpp"
 #include "mirror/plan.hpp"
 
-#include <algorithm>
 #include <utility>
 
 namespace rollcall::mirror {
 namespace {
 
 using directory::Existence;
-
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-// Auth has one user for an address, in whatever case; the table may have a row for each.
-bool same_address(std::string_view a, std::string_view b) {
-    return std::ranges::equal(a, b, {}, lower, lower);
-}
 
 }  // namespace
 
@@ -44,7 +35,7 @@ Task<supabase::AuthResult<Holder>> Holders::make_way(std::string email, std::str
     const auto row = co_await outbox_.row(pool_, other);
     // Who is not known here may be another rollcall's, and have the address at their Clerk still.
     const bool known = row.existence != Existence::unknown;
-    const bool keeps = row.existence == Existence::living && same_address(row.email, email);
+    const bool keeps = row.existence == Existence::living && same_but_for_case(row.email, email);
     if (!known || keeps) co_return holder;
     // Whatever becomes of it, the other user's copy may not be what was last written there. Before
     // it, for this process may die in between; and after it, for their job may run in between.

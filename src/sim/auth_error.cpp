@@ -1,9 +1,9 @@
 #include "sim/auth_error.hpp"
 
-#include <algorithm>
+#include "base/ascii.hpp"
+
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <cctype>
 #include <utility>
 
 namespace rollcall::sim {
@@ -21,8 +21,7 @@ bool has_version(const http::Request& request) {
     constexpr std::string_view form = "dddd-dd-dd";
     if (!version || version->size() != form.size()) return false;
     for (std::size_t at = 0; at < form.size(); ++at) {
-        const bool digit = std::isdigit(static_cast<unsigned char>((*version)[at])) != 0;
-        if (form[at] == 'd' ? !digit : (*version)[at] != form[at]) return false;
+        if (form[at] == 'd' ? !is_digit((*version)[at]) : (*version)[at] != form[at]) return false;
     }
     return *version >= newest_version;
 }

@@ -1,12 +1,12 @@
 #include "sim/auth_handlers.hpp"
 
+#include "base/ascii.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/encoding.hpp"
 #include "sim/clerk_handlers.hpp"
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <cctype>
 #include <charconv>
 #include <ranges>
 #include <utility>
@@ -28,8 +28,7 @@ std::optional<AuthError> normalise_email(std::string& email) {
     if (!plausible_email(email)) {
         return validation_failed("Unable to validate email address: invalid format");
     }
-    std::ranges::transform(email, email.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    email = to_lower(email);
     return std::nullopt;
 }
 
@@ -38,8 +37,7 @@ std::optional<AuthError> normalise_phone(std::string& phone) {
     if (phone.empty()) return std::nullopt;
     if (phone.starts_with('+')) phone.erase(0, 1);
     std::erase(phone, ' ');
-    const bool digits =
-        std::ranges::all_of(phone, [](unsigned char c) { return std::isdigit(c) != 0; });
+    const bool digits = std::ranges::all_of(phone, is_digit);
     if (!digits || phone.size() < 2 || phone.size() > 15 || phone.front() == '0') {
         return validation_failed("Invalid phone number format (E.164 required)");
     }
@@ -152,14 +150,12 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
 std::string query_escape(std::string_view text) {
     std::string out;
     for (const char c : text) {
-        const auto byte = static_cast<unsigned char>(c);
-        if (std::isalnum(byte) != 0 || std::string_view("-_.~").contains(c)) {
+        if (is_unreserved(c)) {
             out += c;
         } else if (c == ' ') {
             out += '+';
         } else {
-            constexpr std::string_view digits = "0123456789ABCDEF";
-            out += {'%', digits[byte >> 4U], digits[byte & 0x0FU]};
+            append_percent_escape(out, c);
         }
     }
     return out;
@@ -203,9 +199,7 @@ AuthResult<AuthQuery> parse_query(const QueryPairs& query) {
     }
     if (asked.per_page == 0) return bad("Pagination", "per_page must be greater than 0");
     if (!query.has("sort")) return asked;
-    auto sort = query.get("sort");
-    std::ranges::transform(sort, sort.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    const std::string sort = to_lower(query.get("sort"));
     if (sort != "created_at" && sort != "created_at asc" && sort != "created_at desc") {
         return bad("Sort", "bad field or direction for sort");
     }

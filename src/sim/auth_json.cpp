@@ -1,13 +1,12 @@
 #include "sim/auth_json.hpp"
 
+#include "base/ascii.hpp"
 #include "base/clock.hpp"
 
 #include <fmt/format.h>
-#include <algorithm>
 #include <array>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
-#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <utility>
@@ -140,9 +139,8 @@ std::optional<std::string> parse_uuid(std::string_view text) {
             if (text[at] != '-') return std::nullopt;
             continue;
         }
-        const auto c = static_cast<unsigned char>(text[at]);
-        if (std::isxdigit(c) == 0) return std::nullopt;
-        uuid += static_cast<char>(std::tolower(c));
+        if (hex_value(text[at]) < 0) return std::nullopt;
+        uuid += to_lower(text[at]);
     }
     for (const std::size_t at : {8U, 13U, 18U, 23U}) uuid.insert(at, 1, '-');
     return uuid;

@@ -1,9 +1,9 @@
 #include "sim/auth_store.hpp"
 
+#include "base/ascii.hpp"
 #include "base/result.hpp"
 
 #include <algorithm>
-#include <cctype>
 #include <ranges>
 
 namespace rollcall::sim {
@@ -12,19 +12,12 @@ namespace json = boost::json;
 
 namespace {
 
-std::string lowered(std::string_view text) {
-    std::string out(text);
-    std::ranges::transform(out, out.begin(),
-                           [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    return out;
-}
-
 // GoTrue's own condition: the filter is not escaped, and only the name is compared without case.
 bool passes(const AuthUser& user, const std::string& pattern) {
     if (like(user.email, pattern)) return true;
     const auto* name = user.user_metadata.if_contains("full_name");
     if (name == nullptr || !name->is_string()) return false;
-    return like(lowered(std::string_view(name->get_string())), lowered(pattern));
+    return like(to_lower(std::string_view(name->get_string())), to_lower(pattern));
 }
 
 }  // namespace

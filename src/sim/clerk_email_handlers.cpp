@@ -1,3 +1,4 @@
+#include "base/ascii.hpp"
 #include "sim/clerk_handlers.hpp"
 #include "sim/clerk_params.hpp"
 
@@ -102,7 +103,7 @@ ClerkReply create_email(ClerkInstance& clerk, const ApiCall& call) {
     if (found == nullptr) return std::unexpected(errors::user_not_found(user_id.value_or("")));
     ClerkUser user = *found;
     const bool repeated = std::ranges::any_of(user.email_addresses, [&](const auto& one) {
-        return folded(one.value) == folded(address);
+        return to_lower(one.value) == to_lower(address);
     });
     if (repeated) return std::unexpected(errors::identifier_exists("email_address"));
     const bool first = user.email_addresses.empty();

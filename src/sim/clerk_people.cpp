@@ -1,5 +1,7 @@
 #include "sim/clerk_people.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <string>
@@ -106,7 +108,7 @@ void shape_into(ClerkUser& user, Shape shape, std::uint64_t number, IdMaker& ids
             break;
         }
         case Shape::username_only:
-            user.username = folded(*user.first_name) + "_" + tail;
+            user.username = to_lower(*user.first_name) + "_" + tail;
             drop_email(user);
             break;
         case Shape::unicode_name:
@@ -141,10 +143,11 @@ ClerkUser make_person(Shape shape, std::uint64_t number, std::int64_t created_at
     user.last_sign_in_at = created_at;
     constexpr std::int64_t day = 86'400'000;
     user.last_active_at = created_at / day * day;  // Clerk keeps it by the day
-    user.email_addresses.push_back(identification(
-        ids,
-        folded(*user.first_name + "." + *user.last_name) + std::to_string(number) + "@example.com",
-        "email_code", created_at));
+    user.email_addresses.push_back(
+        identification(ids,
+                       to_lower(*user.first_name + "." + *user.last_name) + std::to_string(number) +
+                           "@example.com",
+                       "email_code", created_at));
     user.primary_email_address_id = user.email_addresses.front().id;
     shape_into(user, shape, number, ids);
     return user;

@@ -1,5 +1,7 @@
 #include "sim/clerk_query.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -13,22 +15,15 @@ constexpr std::size_t values_max = 100;
 constexpr std::int64_t limit_max = 500;
 constexpr std::int64_t limit_default = 10;
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
 // A `%` that starts no escape stays as it is.
 std::string decoded(std::string_view text) {
     std::string out;
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '+') {
             out += ' ';
-        } else if (text[at] == '%' && at + 2 < text.size() && hex_digit(text[at + 1]) >= 0 &&
-                   hex_digit(text[at + 2]) >= 0) {
-            out += static_cast<char>(hex_digit(text[at + 1]) * 16 + hex_digit(text[at + 2]));
+        } else if (text[at] == '%' && at + 2 < text.size() && hex_value(text[at + 1]) >= 0 &&
+                   hex_value(text[at + 2]) >= 0) {
+            out += static_cast<char>(hex_value(text[at + 1]) * 16 + hex_value(text[at + 2]));
             at += 2;
         } else {
             out += text[at];

@@ -1,5 +1,6 @@
 #include "sim/clerk_store.hpp"
 
+#include "base/ascii.hpp"
 #include "base/result.hpp"
 #include "sim/clerk_user_filter.hpp"
 
@@ -11,7 +12,7 @@ namespace rollcall::sim {
 namespace {
 
 std::vector<std::string> folded_all(std::vector<std::string> values) {
-    for (auto& value : values) value = folded(value);
+    for (auto& value : values) value = to_lower(value);
     return values;
 }
 
@@ -63,7 +64,7 @@ bool ClerkStore::held_by_other(const Holders& holders, const std::string& key,
         if (other.id == user.id) return false;
         if (kind == nullptr) return true;
         return std::ranges::any_of(other.*kind, [&](const Identification& one) {
-            return one.standing != Standing::unverified && folded(one.value) == key;
+            return one.standing != Standing::unverified && to_lower(one.value) == key;
         });
     });
 }
@@ -71,13 +72,13 @@ bool ClerkStore::held_by_other(const Holders& holders, const std::string& key,
 std::string_view ClerkStore::conflict(const ClerkUser& user) const {
     const auto any_held = [&](const Holders& holders, IdentificationsOf kind) {
         return std::ranges::any_of(user.*kind, [&](const Identification& one) {
-            return held_by_other(holders, folded(one.value), user, kind);
+            return held_by_other(holders, to_lower(one.value), user, kind);
         });
     };
     if (any_held(emails_, &ClerkUser::email_addresses)) return "email_address";
     if (any_held(phones_, &ClerkUser::phone_numbers)) return "phone_number";
     if (any_held(wallets_, &ClerkUser::web3_wallets)) return "web3_wallet";
-    if (user.username && held_by_other(usernames_, folded(*user.username), user, nullptr)) {
+    if (user.username && held_by_other(usernames_, to_lower(*user.username), user, nullptr)) {
         return "username";
     }
     if (user.external_id && held_by_other(external_ids_, *user.external_id, user, nullptr)) {
@@ -129,14 +130,14 @@ void ClerkStore::index(const ClerkUser& user) {
     by_updated_at_[{user.updated_at, user.serial}] = &user;
     const auto add = [&](Holders& holders, const std::vector<Identification>& all) {
         for (const auto& one : all) {
-            holders[folded(one.value)].insert(user.serial);
+            holders[to_lower(one.value)].insert(user.serial);
             identifications_[one.id] = user.serial;
         }
     };
     add(emails_, user.email_addresses);
     add(phones_, user.phone_numbers);
     add(wallets_, user.web3_wallets);
-    if (user.username) usernames_[folded(*user.username)].insert(user.serial);
+    if (user.username) usernames_[to_lower(*user.username)].insert(user.serial);
     if (user.external_id) external_ids_[*user.external_id].insert(user.serial);
 }
 
@@ -152,14 +153,14 @@ void ClerkStore::unindex(const ClerkUser& user) {
     };
     const auto remove_all = [&](Holders& holders, const std::vector<Identification>& all) {
         for (const auto& one : all) {
-            remove(holders, folded(one.value));
+            remove(holders, to_lower(one.value));
             identifications_.erase(one.id);
         }
     };
     remove_all(emails_, user.email_addresses);
     remove_all(phones_, user.phone_numbers);
     remove_all(wallets_, user.web3_wallets);
-    if (user.username) remove(usernames_, folded(*user.username));
+    if (user.username) remove(usernames_, to_lower(*user.username));
     if (user.external_id) remove(external_ids_, *user.external_id);
 }
 

@@ -1,6 +1,5 @@
 #include "sim/clerk_user.hpp"
 
-#include <algorithm>
 #include <initializer_list>
 
 namespace rollcall::sim {
@@ -125,14 +124,6 @@ json::object deleted_to_json(const ClerkUser& user) {
     json::object object{{"object", "user"}, {"id", user.id}, {"deleted", true}};
     if (user.external_id) object["external_id"] = *user.external_id;
     return object;
-}
-
-std::string folded(std::string_view text) {
-    std::string lower(text);
-    std::ranges::transform(lower, lower.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return lower;
 }
 
 }  // namespace rollcall::sim

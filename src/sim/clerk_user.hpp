@@ -80,6 +80,5 @@ struct ClerkUser {
 [[nodiscard]] Result<ClerkUser> user_from_json(const json::value& value);
 
 // Lower case of ASCII letters: how identifications and partial matches are compared.
-[[nodiscard]] std::string folded(std::string_view text);
 
 }  // namespace rollcall::sim

@@ -1,5 +1,7 @@
 #include "sim/clerk_user_filter.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <tuple>
@@ -17,8 +19,8 @@ bool contains(const Texts& values, std::string_view value) {
 }
 
 bool contains_folded(const Texts& values, std::string_view value) {
-    const auto wanted = folded(value);
-    return std::ranges::any_of(values, [&](const auto& one) { return folded(one) == wanted; });
+    const auto wanted = to_lower(value);
+    return std::ranges::any_of(values, [&](const auto& one) { return to_lower(one) == wanted; });
 }
 
 bool signed_match(const SignedValues& values, std::string_view value) {
@@ -33,7 +35,7 @@ bool any_of_values(const Texts& wanted, const Identifications& held) {
 }
 
 bool part_of(std::string_view part, std::string_view whole) {
-    return folded(whole).contains(folded(part));
+    return to_lower(whole).contains(to_lower(part));
 }
 
 bool part_of_any(std::string_view part, const Identifications& held) {
@@ -95,7 +97,7 @@ bool partial_match(const ClerkUser& user, const UserFilter& filter) {
 using SortKey = std::tuple<bool, std::string, std::int64_t>;
 
 SortKey text_key(const std::optional<std::string>& text) {
-    return {!text, folded(text.value_or("")), 0};
+    return {!text, to_lower(text.value_or("")), 0};
 }
 
 SortKey time_key(const std::optional<std::int64_t>& at) {
@@ -104,7 +106,7 @@ SortKey time_key(const std::optional<std::int64_t>& at) {
 
 SortKey identification_key(const Identifications& held, const std::optional<std::string>& primary) {
     for (const auto& one : held) {
-        if (one.id == primary) return {false, folded(one.value), 0};
+        if (one.id == primary) return {false, to_lower(one.value), 0};
     }
     return {true, "", 0};
 }

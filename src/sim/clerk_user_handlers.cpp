@@ -1,3 +1,4 @@
+#include "base/ascii.hpp"
 #include "sim/clerk_handlers.hpp"
 #include "sim/clerk_params.hpp"
 
@@ -40,7 +41,7 @@ std::vector<Identification> read_identifications(Params& params, const std::stri
     for (std::size_t i = 0; i < values.size(); ++i) {
         if (!plausible(kind, values[i])) params.complain(kind, "must be valid: " + values[i]);
         const bool repeated = std::ranges::any_of(made, [&](const Identification& one) {
-            return folded(one.value) == folded(values[i]);
+            return to_lower(one.value) == to_lower(values[i]);
         });
         if (repeated) params.complain(errors::identifier_exists(kind));
         made.push_back(

@@ -1,5 +1,7 @@
 #include "supabase/http_auth_api.hpp"
 
+#include "base/ascii.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <utility>
@@ -15,29 +17,6 @@ std::string user_target(std::string_view id) {
 }
 
 // ASCII only, as addresses are; Auth has them in lower case.
-std::string lower(std::string text) {
-    for (char& c : text) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-    }
-    return text;
-}
-
-std::string percent_encoded(std::string_view text) {
-    static constexpr char digits[] = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-        if (plain) {
-            out += c;
-            continue;
-        }
-        const auto byte = static_cast<unsigned char>(c);
-        out += {'%', digits[byte >> 4U], digits[byte & 0x0FU]};
-    }
-    return out;
-}
-
 std::optional<std::int64_t> total_of(const http::Response& response) {
     const auto text = response.headers.get("X-Total-Count");
     if (!text) return std::nullopt;
@@ -127,17 +106,18 @@ Task<AuthResult<void>> HttpAuthApi::remove(std::string id) {
 // Auth's filter is a LIKE whose wildcards are not escaped, and reads names too: what it lets
 // through is compared here.
 Task<AuthResult<std::optional<AuthUser>>> HttpAuthApi::find(std::string email) {
-    const std::string wanted = lower(std::move(email));
+    std::string filter;
+    append_percent_encoded(filter, to_lower(email));
     for (int number = 1; number <= found_pages_max; ++number) {
-        auto page = co_await list({.operation = "find_user",
-                                   .target = "/users?page=" + std::to_string(number) +
-                                             "&per_page=" + std::to_string(found_per_page) +
-                                             "&filter=" + percent_encoded(wanted),
-                                   .body = ""},
-                                  found_per_page);
+        auto page = co_await list(
+            {.operation = "find_user",
+             .target = "/users?page=" + std::to_string(number) +
+                       "&per_page=" + std::to_string(found_per_page) + "&filter=" + filter,
+             .body = ""},
+            found_per_page);
         if (!page) co_return std::unexpected(std::move(page.error()));
         const auto found = std::ranges::find_if(page->users, [&](const AuthUser& user) {
-            return !user.sso && lower(user.email) == wanted;
+            return !user.sso && same_but_for_case(user.email, email);
         });
         if (found != page->users.end()) co_return std::move(*found);
         if (page->last) co_return std::nullopt;

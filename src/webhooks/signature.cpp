@@ -1,5 +1,6 @@
 #include "webhooks/signature.hpp"
 
+#include "base/ascii.hpp"
 #include "base/secret.hpp"
 #include "crypto/encoding.hpp"
 
@@ -18,10 +19,6 @@ constexpr std::size_t timestamp_digits_max = 15;
 constexpr std::string_view secret_prefix = "whsec_";
 constexpr std::string_view version_prefix = "v1,";
 constexpr std::string_view white_space = " \t\r\n";
-
-bool is_digit(char c) {
-    return c >= '0' && c <= '9';
-}
 
 bool is_id(std::string_view id) {
     return !id.empty() && id.size() <= id_bytes_max &&
