@@ -138,6 +138,11 @@ void tell_where_to_look(const Account& account, const Service& service,
         account.line("Auth users", fmt::format("curl {}/sim/auth/users", clerk.url()));
     }
     account.line("polling", "finds what webhooks missed: docs/sync.md");
+    account.line("token", fmt::format("curl -sX POST '{}/sim/tokens?format=text'", clerk.url()));
+    account.line("gate", fmt::format("curl -i {}/gate/decide -H 'X-Forwarded-Uri: /' "
+                                     "-H 'X-Forwarded-Method: GET' -H \"Authorization: Bearer "
+                                     "$(curl -sX POST '{}/sim/tokens?format=text')\"",
+                                     service_url, clerk.url()));
     account.line("metrics", admin_url + "/metrics");
     account.line("status",
                  fmt::format("curl -H 'Authorization: Bearer dev' {}/statusz", admin_url));
@@ -202,7 +207,19 @@ int run_dev_session(Settings settings, Config config, sim::ClerkSimulatorConfig 
 
     auto gate = read_gate_config(settings);
     if (!gate) return report(gate.error());
-    gate->keys.api_url = config.clerk.url;
+    // Tokens are the simulated Clerk's, whatever the environment names.
+    gate->keys = {.jwt_key = "",
+                  .jwks_url = "",
+                  .api_url = config.clerk.url,
+                  .secret_key = Secret(secret_key),
+                  .publishable_key = sim::ClerkInstance::publishable_key(),
+                  .issuer = ""};
+    gate->token.issuers = {std::string(sim::ClerkInstance::issuer)};
+    if (settings.get("gate.trusted_proxies").source == "default") {
+        // Whoever asks from this machine, since nobody else can.
+        config.public_listener.trusted_proxies =
+            *http::TrustedProxies::parse(std::vector<std::string>{"127.0.0.1"});
+    }
     Watch watch(loop, config, account);
     Service service(executor, std::move(settings), std::move(config), std::move(*gate),
                     watch.observers());

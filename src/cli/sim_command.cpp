@@ -1,6 +1,7 @@
 // rollcall sim: the simulated Clerk and Supabase Auth alone.
 #include "base/log.hpp"
 #include "cli/commands.hpp"
+#include "cli/input.hpp"
 #include "cli/signals.hpp"
 #include "sim/clerk_simulator.hpp"
 
@@ -29,6 +30,14 @@ struct SupabaseArguments {
     }
 };
 
+// Nothing when no file is named.
+Result<Secret> read_signing_key(const std::string& file) {
+    if (file.empty()) return Secret();
+    auto text = read_input(file);
+    if (!text) return fail(ErrorCode::bad_configuration, text.error().message);
+    return Secret(*std::move(text));
+}
+
 int simulate(const sim::ClerkSimulatorConfig& config) {
     log::configure(log::Level::warn, log::Format::automatic);
     asio::io_context loop(1);
@@ -39,6 +48,7 @@ int simulate(const sim::ClerkSimulatorConfig& config) {
     fmt::print("sim listening on {}\n", clerk.url());
     fmt::print("CLERK_API_URL={}\nCLERK_SECRET_KEY={}\nCLERK_WEBHOOK_SECRET={}\n", clerk.url(),
                config.secret_key, clerk.webhook_secret());
+    fmt::print("CLERK_PUBLISHABLE_KEY={}\n", sim::ClerkInstance::publishable_key());
     if (const auto* supabase = clerk.supabase()) {
         fmt::print("SUPABASE_URL={}\nSUPABASE_SERVICE_ROLE_KEY={}\n", supabase->url(),
                    supabase->key());
@@ -67,6 +77,7 @@ void add_sim_command(CLI::App& app, const Globals&, int& exit_code) {
         "only; docs/simulator.md");
     const auto config = std::make_shared<sim::ClerkSimulatorConfig>();
     const auto supabase = std::make_shared<SupabaseArguments>();
+    const auto signing_key_file = std::make_shared<std::string>();
     command->add_option("--listen", config->listen, "Loopback address:port; port 0: any")
         ->capture_default_str();
     command->add_option("--webhook-url", config->webhook_url, "Where events go; loopback only");
@@ -74,6 +85,8 @@ void add_sim_command(CLI::App& app, const Globals&, int& exit_code) {
                         "whsec_…; repeat it for those still valid after a rotation");
     command->add_option("--secret-key", config->secret_key, "The key that callers must show")
         ->capture_default_str();
+    command->add_option("--signing-key", *signing_key_file,
+                        "File with a PRIVATE KEY of RSA that signs session tokens first");
     command->add_option("--users", config->users, "Users at the start")->capture_default_str();
     command->add_flag("!--quiet-users", config->announce_users,
                       "No user.created events for the users of the start");
@@ -93,7 +106,13 @@ void add_sim_command(CLI::App& app, const Globals&, int& exit_code) {
                         "may be repeated");
     command->add_flag("--supabase-bare", supabase->bare,
                       "As a server without the hosted gateway: no /auth/v1, and JWTs alone");
-    command->callback([config, supabase, &exit_code] {
+    command->callback([config, supabase, signing_key_file, &exit_code] {
+        auto key = read_signing_key(*signing_key_file);
+        if (!key) {
+            exit_code = report(key.error());
+            return;
+        }
+        config->signing_key = *std::move(key);
         config->supabase = supabase->config();
         exit_code = simulate(*config);
     });

@@ -1,6 +1,7 @@
 #include "sim/clerk_api.hpp"
 
 #include "base/log.hpp"
+#include "http/hang_up.hpp"
 #include "sim/gateway_page.hpp"
 
 #include <algorithm>
@@ -30,7 +31,7 @@ ClerkReply get_instance(ClerkInstance& clerk, const ApiCall& /*call*/) {
 
 struct Route {
     std::string_view method;
-    std::string_view pattern;  // `*` is one segment, the id
+    std::string_view pattern;  // `*` is one segment, the id; `**` one that is not looked at
     Handler handler;
     bool changes_user = false;  // counts against the limit of one user
 };
@@ -56,6 +57,12 @@ constexpr std::array routes{
     Route{"GET", "/v1/email_addresses/*", get_email},
     Route{"PATCH", "/v1/email_addresses/*", update_email},
     Route{"DELETE", "/v1/email_addresses/*", delete_email},
+    Route{"GET", "/v1/sessions", list_sessions},
+    Route{"POST", "/v1/sessions", create_session},
+    Route{"GET", "/v1/sessions/*", get_session},
+    Route{"POST", "/v1/sessions/*/revoke", revoke_session},
+    Route{"POST", "/v1/sessions/*/tokens", create_token},
+    Route{"POST", "/v1/sessions/*/tokens/**", create_template_token},
     Route{"GET", "/v1/instance", get_instance},
 };
 
@@ -75,12 +82,21 @@ std::optional<std::string_view> fit(std::string_view pattern, std::string_view p
         const auto segment = take_segment(path);
         if (expected == "*" && !segment.empty()) {
             id = segment;
+        } else if (expected == "**" && !segment.empty()) {
+            continue;
         } else if (expected != segment) {
             return std::nullopt;
         }
     }
     if (!pattern.empty() || !path.empty()) return std::nullopt;
     return id;
+}
+
+constexpr std::string_view backend_jwks = "/v1/jwks";
+
+bool is_key_set(const http::Request& request) {
+    return request.method == "GET" &&
+           (request.path == backend_jwks || request.path == ClerkApi::frontend_jwks);
 }
 
 struct Found {
@@ -127,6 +143,7 @@ http::Response ClerkApi::refusal(const ClerkError& error) {
 }
 
 std::optional<ClerkError> ClerkApi::refuse(const http::Request& request) const {
+    if (request.path == frontend_jwks) return std::nullopt;
     const auto header = request.headers.get("authorization");
     constexpr std::string_view scheme = "Bearer ";
     if (!header || !header->starts_with(scheme) || header->size() == scheme.size()) {
@@ -144,8 +161,13 @@ std::optional<ClerkError> ClerkApi::refuse(const http::Request& request) const {
 
 FaultyWait ClerkApi::wait_before(const http::Request& request) {
     if (refuse(request)) return {};
-    if (clerk_.faults.strikes(Fault::api_hang)) return {clerk_.faults.hang(), /*hang=*/true};
-    if (clerk_.faults.strikes(Fault::api_slow)) return {clerk_.faults.slow(), /*hang=*/false};
+    const bool keys = is_key_set(request);
+    if (clerk_.faults.strikes(keys ? Fault::jwks_hang : Fault::api_hang)) {
+        return {clerk_.faults.hang(), /*hang=*/true};
+    }
+    if (clerk_.faults.strikes(keys ? Fault::jwks_slow : Fault::api_slow)) {
+        return {clerk_.faults.slow(), /*hang=*/false};
+    }
     return {};
 }
 
@@ -168,6 +190,20 @@ std::optional<http::Response> ClerkApi::faulty_answer() {
         default:
             return refusal(errors::service_unavailable());
     }
+}
+
+// The key set has faults of its own: whoever lists users must not use them up.
+http::Response ClerkApi::jwks_answer() {
+    auto& faults = clerk_.faults;
+    if (faults.strikes(Fault::jwks_drop)) return plain_response(http::hang_up, "", "");
+    if (faults.strikes(Fault::jwks_500)) return refusal(errors::internal());
+    if (faults.strikes(Fault::jwks_429)) {
+        auto response = refusal(errors::too_many_requests());
+        response.headers.set("Retry-After", std::to_string(faults.retry_after_seconds()));
+        return response;
+    }
+    if (faults.strikes(Fault::jwks_not_json)) return gateway_page(200);
+    return plain_response(200, "application/json", clerk_.keys.jwks());
 }
 
 ClerkReply ClerkApi::dispatch(const http::Request& request) {
@@ -197,6 +233,7 @@ http::Response ClerkApi::answer(const http::Request& request) {
          .traceparent = std::string(request.headers.get("traceparent").value_or(""))});
     if (clerk_.api_records.size() > ClerkInstance::records_max) clerk_.api_records.pop_front();
     if (const auto error = refuse(request)) return refusal(*error);
+    if (is_key_set(request)) return jwks_answer();
     const auto found = find_route(request.method, request.path);
     const auto changed = found && found->route->changes_user ? found->id : std::string_view();
     const auto wait = clerk_.rate_limiter.take(changed, clerk_.clock.steady());

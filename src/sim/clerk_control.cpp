@@ -1,6 +1,7 @@
 #include "sim/clerk_control.hpp"
 
 #include "sim/clerk_query.hpp"
+#include "sim/control_json.hpp"
 #include "sim/control_route.hpp"
 
 #include <algorithm>
@@ -17,30 +18,16 @@ namespace rollcall::sim {
 
 namespace {
 
+using control::answer;
+using control::body_of;
+using control::refuse;
+using control::typed;
+
 constexpr std::size_t people_max = 100'000;
 constexpr std::size_t list_default = 100;
 
-http::Response answer(const json::value& body) {
-    return http::Response::json(200, json::serialize(body));
-}
-
-http::Response refuse(std::string message) {
-    return http::Response::error({ErrorCode::invalid_input, std::move(message)});
-}
-
 http::Response no_message() {
-    return http::Response::error({ErrorCode::not_found, "no message with this id"});
-}
-
-// The body as an object; an empty body is an empty object.
-Result<json::object> body_of(const http::Request& request) {
-    if (request.body.empty()) return json::object();
-    boost::system::error_code error;
-    auto value = json::parse(request.body, error);
-    if (error || !value.is_object()) {
-        return fail(ErrorCode::invalid_input, "the body must be a JSON object");
-    }
-    return std::move(value.get_object());
+    return control::not_found("no message with this id");
 }
 
 std::optional<std::int64_t> integer(std::string_view text) {
@@ -97,15 +84,6 @@ json::object endpoint_to_json(const ClerkInstance& clerk) {
             {"secrets", std::move(secrets)}};
 }
 
-// Reads a member that must have one type; complains through `error` when it has another.
-const json::value* typed(const json::object& body, std::string_view name, json::kind kind,
-                         std::string& error) {
-    const auto* value = body.if_contains(name);
-    if (value == nullptr || value->kind() == kind) return value;
-    error = std::string(name) + " has the wrong type";
-    return nullptr;
-}
-
 }  // namespace
 
 ClerkControl::ClerkControl(std::shared_ptr<ClerkInstance> clerk, std::size_t users,
@@ -143,6 +121,7 @@ http::Response ClerkControl::status(const http::Request& /*request*/) {
         {"instance_id", clerk_->id},
         {"seed", clerk_->ids.seed()},
         {"users", clerk_->users.size()},
+        {"sessions", clerk_->sessions.all().size()},
         {"messages", json::object{{"pending", messages.count(MessageStatus::pending)},
                                   {"delivered", messages.count(MessageStatus::delivered)},
                                   {"failed", messages.count(MessageStatus::failed)},
@@ -164,6 +143,7 @@ http::Response ClerkControl::reset(const http::Request& request) {
         if (error || users > people_max) return refuse("users must be a number up to 100000");
     }
     clerk_->users.clear();
+    clerk_->sessions.clear();
     clerk_->messages.clear();
     clerk_->faults.clear();
     clerk_->alerts.clear();

@@ -69,6 +69,15 @@ ClerkError email_not_found(std::string_view id) {
     return missing("email address", id);
 }
 
+ClerkError session_not_found(std::string_view id) {
+    return missing("session", id);
+}
+
+ClerkError param_missing(std::string_view param) {
+    return one(422, "form_param_missing", "is missing", std::string(param) + " must be included.",
+               param);
+}
+
 ClerkError format_invalid(std::string_view param, std::string_view long_message) {
     return one(422, "form_param_format_invalid", "is invalid", long_message, param);
 }

@@ -35,6 +35,8 @@ namespace errors {
 [[nodiscard]] ClerkError not_found();
 [[nodiscard]] ClerkError user_not_found(std::string_view id);
 [[nodiscard]] ClerkError email_not_found(std::string_view id);
+[[nodiscard]] ClerkError session_not_found(std::string_view id);
+[[nodiscard]] ClerkError param_missing(std::string_view param);
 [[nodiscard]] ClerkError format_invalid(std::string_view param, std::string_view long_message);
 [[nodiscard]] ClerkError param_unknown(std::string_view param);
 [[nodiscard]] ClerkError identifier_exists(std::string_view param);

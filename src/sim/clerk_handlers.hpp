@@ -1,6 +1,6 @@
-// The routes of the simulated Backend API about users and e-mail addresses: a call in, the store
-// changed, a body or an error out. Authentication, versions and faults are ClerkApi's. Pure but for
-// the instance that they change.
+// The routes of the simulated Backend API about users, e-mail addresses and sessions: a call in,
+// the store changed, a body or an error out. Authentication, versions and faults are ClerkApi's.
+// Pure but for the instance that they change.
 #pragma once
 
 #include "sim/clerk_error.hpp"
@@ -40,6 +40,14 @@ struct ApiCall {
 [[nodiscard]] ClerkReply get_email(ClerkInstance& clerk, const ApiCall& call);
 [[nodiscard]] ClerkReply update_email(ClerkInstance& clerk, const ApiCall& call);
 [[nodiscard]] ClerkReply delete_email(ClerkInstance& clerk, const ApiCall& call);
+
+[[nodiscard]] ClerkReply list_sessions(ClerkInstance& clerk, const ApiCall& call);
+[[nodiscard]] ClerkReply create_session(ClerkInstance& clerk, const ApiCall& call);
+[[nodiscard]] ClerkReply get_session(ClerkInstance& clerk, const ApiCall& call);
+[[nodiscard]] ClerkReply revoke_session(ClerkInstance& clerk, const ApiCall& call);
+[[nodiscard]] ClerkReply create_token(ClerkInstance& clerk, const ApiCall& call);
+// Every template has the same claims: there are none to be set up.
+[[nodiscard]] ClerkReply create_template_token(ClerkInstance& clerk, const ApiCall& call);
 
 // An address that Clerk would take: one @ with something on both sides, no space or control.
 [[nodiscard]] bool plausible_email(std::string_view address);

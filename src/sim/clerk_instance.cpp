@@ -1,6 +1,7 @@
 #include "sim/clerk_instance.hpp"
 
 #include "base/result.hpp"
+#include "crypto/encoding.hpp"
 
 #include <algorithm>
 #include <boost/json/serialize.hpp>
@@ -19,16 +20,18 @@ ClerkInstance::ClerkInstance(std::uint64_t seed, IdMaker::Counters made, std::si
     : clock(time),
       ids(seed, std::move(made)),
       faults(seed),
+      // Of the seed alone, so that a continued instance keeps its id. The first key is called so.
+      keys(IdMaker(seed).make("ins_")),
       messages(messages_max, delivery_speed),
       speed(delivery_speed),
       rate_limiter(limit) {
-    // Of the seed alone, so that a continued instance keeps its id.
     id = IdMaker(seed).make("ins_");
 }
 
 const ClerkUser& ClerkInstance::save(ClerkUser user, const Origin& origin) {
     const auto* before = users.find(user.id);
     const bool created = before == nullptr;
+    const bool banned = user.banned && (created || !before->banned);
     if (created) {
         if (user.updated_at == 0) user.updated_at = now();
     } else if (!faults.strikes(Fault::same_millisecond)) {
@@ -39,6 +42,11 @@ const ClerkUser& ClerkInstance::save(ClerkUser user, const Origin& origin) {
              .subject = saved.id,
              .data = to_json(saved),
              .origin = origin});
+    if (banned) {
+        while (auto* session = sessions.newest_of(saved.id, now())) {
+            sign_out(*session, SessionStatus::revoked, origin);
+        }
+    }
     on_change();
     return saved;
 }
@@ -51,8 +59,55 @@ void ClerkInstance::remove(const std::string& user_id, const Origin& origin) {
                      .data = deleted_to_json(*user),
                      .origin = origin};
     users.erase(user_id);
+    sessions.erase_user(user_id);
     publish(event);
     on_change();
+}
+
+ClerkSession& ClerkInstance::sign_in(const std::string& user_id, SessionStatus status,
+                                     std::optional<ActiveOrganization> organization,
+                                     const Origin& origin) {
+    ensure(users.find(user_id) != nullptr, "only users who are there sign in");
+    auto& made = sessions.add({.id = ids.make("sess_"),
+                               .user_id = user_id,
+                               .client_id = ids.make("client_"),
+                               .status = status,
+                               .organization = std::move(organization),
+                               .created_at = now(),
+                               .updated_at = now()},
+                              now());
+    publish_session(made, origin, status == SessionStatus::pending ? "pending" : "created");
+    return made;
+}
+
+void ClerkInstance::sign_out(ClerkSession& session, SessionStatus how, const Origin& origin) {
+    if (!session.living(now())) return;
+    session.status = how;
+    session.updated_at = std::max(now(), session.updated_at + 1);
+    publish_session(session, origin, to_string(how));
+}
+
+void ClerkInstance::publish_session(const ClerkSession& session, const Origin& origin,
+                                    std::string_view what) {
+    auto data = to_json(session, now());
+    data["user"] = to_json(*users.find(session.user_id));
+    publish({.type = "session." + std::string(what),
+             .subject = session.id,
+             .data = std::move(data),
+             .origin = origin});
+}
+
+void ClerkInstance::rotate_keys(bool overlap) {
+    auto kid = ids.make("ins_");
+    // The first name that is made is the instance's own.
+    if (kid == id) kid = ids.make("ins_");
+    keys.rotate(std::move(kid), overlap);
+}
+
+std::string ClerkInstance::publishable_key() {
+    constexpr std::string_view scheme = "https://";
+    return "pk_test_" +
+           crypto::base64_encode(std::string(issuer.substr(scheme.size())).append("$"));
 }
 
 std::vector<std::string> ClerkInstance::populate(std::size_t count, const Shape* shape,

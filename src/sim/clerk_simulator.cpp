@@ -7,6 +7,7 @@
 #include "sim/clerk_api.hpp"
 #include "sim/clerk_control.hpp"
 #include "sim/clerk_delivery.hpp"
+#include "sim/clerk_session_control.hpp"
 #include "sim/clerk_state.hpp"
 #include "sim/gateway_page.hpp"
 
@@ -57,6 +58,11 @@ Result<void> check(const ClerkSimulatorConfig& config) {
     if (config.supabase) {
         if (auto fine = check(*config.supabase); !fine) return fine;
     }
+    if (!config.signing_key.empty()) {
+        if (auto key = crypto::RsaSigningKey::from_pem(config.signing_key); !key) {
+            return misconfigured(key.error().message);
+        }
+    }
     if (config.messages_max == 0) return misconfigured("messages_max must be at least 1");
     WebhookEndpoint endpoint;
     for (const auto& secret : config.webhook_secrets) {
@@ -86,6 +92,7 @@ struct ClerkSimulator::State : std::enable_shared_from_this<State> {
     std::shared_ptr<ClerkInstance> clerk;
     std::unique_ptr<ClerkApi> api;
     std::unique_ptr<ClerkControl> control;
+    std::unique_ptr<ClerkSessionControl> session_control;
     http::Router router;
     std::unique_ptr<http::Server> server;
     std::shared_ptr<ClerkDelivery> delivery;
@@ -109,6 +116,11 @@ void ClerkSimulator::State::make_instance(std::optional<ClerkState> kept) {
                                             config.messages_max, config.speed, config.rate_limit,
                                             clock);
     clerk->secret_key = config.secret_key;
+    if (!config.signing_key.empty()) {
+        auto key = crypto::RsaSigningKey::from_pem(config.signing_key);
+        ensure(key.has_value(), "a checked signing key was refused");
+        clerk->keys.give(*std::move(key));
+    }
     clerk->endpoint.url = config.webhook_url;
     const auto old_life = std::chrono::duration_cast<milliseconds>(
         std::chrono::duration<double>(WebhookEndpoint::old_secret_life) / config.speed);
@@ -155,6 +167,10 @@ void ClerkSimulator::State::add_routes() {
     api = std::make_unique<ClerkApi>(*clerk);
     control = std::make_unique<ClerkControl>(clerk, config.users, config.announce_users);
     control->add_to(router);
+    session_control = std::make_unique<ClerkSessionControl>(clerk);
+    session_control->add_to(router);
+    router.add({"GET"}, std::string(ClerkApi::frontend_jwks),
+               [this](http::Request& request) { return serve(request); });
     std::string pattern = "/v1";
     for (const auto* segment : {"", "/{a}", "/{b}", "/{c}", "/{d}", "/{e}", "/{f}"}) {
         pattern += segment;

@@ -1,13 +1,14 @@
-// A Clerk to develop against, on this machine only: users through the Backend API's routes and
-// shapes, signed webhooks delivered on Svix's schedule, and switches that make both behave badly;
-// on request a Supabase Auth beside it, steered by the same control routes.
-// Lives in the caller's event loop: alone under `rollcall sim`, beside the service under
-// `rollcall dev`. Not for production: it takes no live key and neither serves nor calls anything
-// but loopback addresses. docs/simulator.md is its manual.
+// A Clerk to develop against, on this machine only: users and sessions through the Backend API's
+// routes and shapes, session tokens and their keys, signed webhooks delivered on Svix's schedule,
+// and switches that make both behave badly; on request a Supabase Auth beside it, steered by the
+// same control routes. Lives in the caller's event loop: alone under `rollcall sim`, beside the
+// service under `rollcall dev`. Not for production: it takes no live key and neither serves nor
+// calls anything but loopback addresses. docs/simulator.md is its manual.
 #pragma once
 
 #include "base/clock.hpp"
 #include "base/result.hpp"
+#include "base/secret.hpp"
 #include "base/task.hpp"
 #include "http/server.hpp"
 #include "sim/auth_simulator.hpp"
@@ -27,6 +28,8 @@ struct ClerkSimulatorConfig {
     std::string listen = "127.0.0.1:0";
     // The key that callers must show. Only test keys: sk_test_….
     std::string secret_key = "sk_test_rollcall_simulator";
+    // A PRIVATE KEY of RSA in PEM that signs tokens first; empty: one is made.
+    Secret signing_key;
     // Where events go; empty: they are kept as missing until an endpoint is set.
     std::string webhook_url;
     // The current one first, then those that are still valid for a day, as during a rotation.

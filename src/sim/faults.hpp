@@ -43,6 +43,13 @@ enum class Fault : std::uint8_t {
     api_short_list,      // GET /users leaves out the second half of the page
     api_truncated_body,  // the JSON stops half way
     api_wrong_count,     // GET /users/count tells another number
+    // Of one answer of the key set, of the Backend API as of the Frontend API.
+    jwks_slow,      // answered after `slow_seconds`
+    jwks_hang,      // not answered for `hang_seconds`
+    jwks_500,       // in Clerk's form
+    jwks_429,       // with Retry-After: `retry_after_seconds`
+    jwks_not_json,  // 200 with a page of HTML
+    jwks_drop,      // the connection is closed at once
     // Of one answer of the simulated Supabase Auth.
     auth_slow,         // acted on and answered after `slow_seconds`
     auth_hang,         // not acted on and not answered for `hang_seconds`

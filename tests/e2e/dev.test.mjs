@@ -64,6 +64,18 @@ test('the first synced user is visible; a second start goes on with the same dat
     const [, auth] = await first.said(/Auth users +curl (http:\/\/\S+)/);
     assert.deepEqual(Object.keys(await (await fetch(auth)).json()), ['total', 'users']);
     const [, postgres] = await first.said(/psql '([^']+)'/);
+    // What the terminal says one may ask of the gate.
+    const [, tokens] = await first.said(/token +curl -sX POST '(\S+)'/);
+    const [, decide] = await first.said(/gate +curl -i (\S+) /);
+    const asked = async (headers) => {
+      const said = { 'x-forwarded-uri': '/', 'x-forwarded-method': 'GET', ...headers };
+      return (await fetch(decide, { headers: said })).status;
+    };
+    assert.equal(await asked({}), 401);
+    await until(async () => {
+      const jwt = await (await fetch(tokens, { method: 'POST' })).text();
+      return (await asked({ authorization: `Bearer ${jwt}` })) === 200;
+    }, 'a token of the simulated Clerk to be let through');
     const made = await fetch(`${clerk}/v1/users`, {
       method: 'POST',
       headers: { authorization: 'Bearer sk_test_rollcall_dev', 'content-type': 'application/json' },
