@@ -32,8 +32,8 @@ missing_of() {
 }
 
 # Installs "$@" without starting the services that come with them: prometheus, of which only
-# promtool is wanted, would take the port of rollcall's admin listener. policy-rc.d is Debian's
-# switch for that; one that is there already is left as it is.
+# promtool is wanted, would take the port of rollcall's admin listener, nginx and caddy port 80.
+# policy-rc.d is Debian's switch for that; one that is there already is left as it is.
 without_services() {
     local policy=/usr/sbin/policy-rc.d
     (
@@ -45,9 +45,12 @@ without_services() {
         fi
         "${install[@]}" "$@"
     )
-    if [[ " $* " == *" prometheus "* ]] && command -v systemctl >/dev/null; then
-        systemctl --quiet disable prometheus || echo "install: prometheus stays enabled" >&2
-    fi
+    command -v systemctl >/dev/null || return 0
+    local package
+    for package in "$@"; do
+        [[ $package =~ ^(prometheus|nginx|caddy)$ ]] || continue
+        systemctl --quiet disable "$package" || echo "install: $package stays enabled" >&2
+    done
 }
 
 # Debian's postgresql-15 makes and starts a server of its own when it is installed. Nobody asked for

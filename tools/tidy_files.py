@@ -25,7 +25,7 @@ ALLOWED_SUFFIXES = {
 ALLOWED_NAMES = {
     "dev", "run", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore", ".npmrc", "pre-commit",
     "Containerfile", ".dockerignore", "rollcall.conf", "conffiles", "copyright", "postinst",
-    "prerm", "postrm",
+    "prerm", "postrm", "Caddyfile",
 }
 
 # Code that people write: held to a length of line and of file.
