@@ -7,6 +7,7 @@ EXCEPTIONS = [
     # The seams: where work is started for someone who must get an answer.
     ("catch", "src/base/task.cpp", "spawn: an exception ends that task only"),
     ("catch", "src/http/session.cpp", "a handler's exception becomes a 503 or a 500"),
+    ("catch", "src/http/forwarding.cpp", "an upstream that is away is answered 502 or 504"),
     ("catch", "src/http/certificate.cpp", "a certificate that is refused is an answer, too"),
     ("catch", "src/http/upstream.cpp", "no answer is an attempt's outcome, for who repeats it"),
     ("catch", "src/webhooks/spooling.cpp", "a database that is away is what the spool is for"),

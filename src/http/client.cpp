@@ -10,19 +10,22 @@ namespace rollcall::http {
 
 using boost::system::error_code;
 
-// One of an origin's places; given back however the exchange ends.
-class ClientPool::Permit {
-public:
-    Permit(std::shared_ptr<ClientPool> pool, Origin& origin)
-        : pool_(std::move(pool)), origin_(origin) {}
-    ~Permit() { pool_->release(origin_); }
-    Permit(const Permit&) = delete;
-    Permit& operator=(const Permit&) = delete;
+ClientPool::Lease::Lease(std::shared_ptr<ClientPool> pool, Origin& origin)
+    : pool_(std::move(pool)), origin_(origin) {}
 
-private:
-    std::shared_ptr<ClientPool> pool_;
-    Origin& origin_;
-};
+ClientPool::Lease::~Lease() {
+    pool_->release(origin_);
+}
+
+Task<> ClientPool::Lease::renew(const UpstreamUrl& url, std::string_view& phase) {
+    kept_ = false;
+    connection_.reset();
+    connection_ = co_await pool_->open(url, phase);
+}
+
+void ClientPool::Lease::keep() {
+    pool_->keep(origin_, std::move(connection_));
+}
 
 ClientPool::ClientPool(Executor executor, ClientConfig config)
     : executor_(executor), config_(std::move(config)), reaper_(executor) {
@@ -44,25 +47,39 @@ Task<Response> ClientPool::send(ClientRequest request) {
     co_return std::move(*response);
 }
 
+Task<std::unique_ptr<ClientConnection>> ClientPool::open(const UpstreamUrl& url,
+                                                         std::string_view& phase) {
+    return ClientConnection::open(url, tls_for(url), phase);
+}
+
+Task<std::unique_ptr<ClientPool::Lease>> ClientPool::lease(const UpstreamUrl& url,
+                                                           std::string_view& phase, bool fresh) {
+    const auto self = shared_from_this();
+    Origin& origin = origins_[url.origin()];
+    phase = "a free connection";
+    co_await acquire(origin);
+    auto lease = std::make_unique<Lease>(self, origin);
+    if (!fresh) lease->connection_ = take_idle(origin);
+    lease->kept_ = lease->connection_ != nullptr;
+    if (!lease->kept_) co_await lease->renew(url, phase);
+    co_return lease;
+}
+
 Task<Response> ClientPool::exchange(WireRequest& request, const UpstreamUrl& url,
                                     std::string_view& phase) {
-    Origin& origin = origins_[url.origin()];
-    co_await acquire(origin);
-    const Permit permit(shared_from_this(), origin);
-    auto connection = take_idle(origin);
+    const auto held = co_await lease(url, phase);
     for (;;) {
-        const bool kept = connection != nullptr;
-        if (!kept) connection = co_await ClientConnection::open(url, tls_for(url), phase);
         phase = "the response";
-        Exchange result = co_await connection->exchange(request, config_);
+        Exchange result = co_await held->connection().exchange(request, config_);
         if (result.response) {
-            if (result.keep) keep(origin, std::move(connection));
+            if (result.keep) held->keep();
             co_return std::move(*result.response);
         }
         // The peer may have closed a kept connection while the request was on its way.
-        const bool again = kept && !result.answered && (request.idempotent() || !result.sent);
+        const bool again =
+            held->kept() && !result.answered && (request.idempotent() || !result.sent);
         if (!again) throw Unavailable(url.origin() + ": " + result.failure);
-        connection.reset();
+        co_await held->renew(url, phase);
     }
 }
 

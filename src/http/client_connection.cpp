@@ -11,6 +11,7 @@
 #include <boost/asio/ip/basic_resolver.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl/ssl_stream.hpp>
@@ -312,6 +313,60 @@ Task<Exchange> ClientConnection::exchange(WireRequest& request, const ClientConf
         co_return co_await exchange_on(*native_->plain, native_->buffer, message, config);
     }
     co_return co_await exchange_on(*native_->encrypted, native_->buffer, message, config);
+}
+
+std::string_view ClientConnection::unread() const {
+    const auto data = native_->buffer.cdata();
+    return {static_cast<const char*>(data.data()), data.size()};
+}
+
+void ClientConnection::take(std::size_t count) {
+    native_->buffer.consume(count);
+}
+
+Task<std::optional<std::size_t>> ClientConnection::fill() {
+    auto& buffer = native_->buffer;
+    if (buffer.size() >= read_bytes) co_return std::nullopt;
+    const auto room = buffer.prepare(read_bytes - buffer.size());
+    error_code error;
+    std::size_t count = 0;
+    if (native_->plain) {
+        count =
+            co_await native_->plain->async_read_some(room, asio::redirect_error(use_task, error));
+    } else {
+        count = co_await native_->encrypted->async_read_some(room,
+                                                             asio::redirect_error(use_task, error));
+    }
+    buffer.commit(count);
+    if (error == asio::error::eof) co_return 0;
+    if (error) co_return std::nullopt;
+    co_return count;
+}
+
+Task<bool> ClientConnection::write(std::string_view head, std::string_view piece,
+                                   std::string_view tail) {
+    const std::array<asio::const_buffer, 3> parts{asio::const_buffer(head.data(), head.size()),
+                                                  asio::const_buffer(piece.data(), piece.size()),
+                                                  asio::const_buffer(tail.data(), tail.size())};
+    error_code error;
+    if (native_->plain) {
+        co_await asio::async_write(*native_->plain, parts, asio::redirect_error(use_task, error));
+    } else {
+        co_await asio::async_write(*native_->encrypted, parts,
+                                   asio::redirect_error(use_task, error));
+    }
+    co_return !error;
+}
+
+void ClientConnection::end_sending() {
+    if (native_->encrypted) return close();
+    error_code ignored;
+    native_->plain->shutdown(asio::socket_base::shutdown_send, ignored);
+}
+
+void ClientConnection::close() {
+    error_code ignored;
+    native_->socket().close(ignored);
 }
 
 }  // namespace rollcall::http

@@ -72,6 +72,19 @@ public:
 
     Task<Exchange> exchange(WireRequest& request, const ClientConfig& config);
 
+    // For who reads answers piece by piece: what came and was not taken yet. What is taken stays
+    // where it is until the next fill(), which waits for more: how much came, 0 at the end; nothing
+    // when the connection broke or there is no room.
+    [[nodiscard]] std::string_view unread() const;
+    void take(std::size_t count);
+    Task<std::optional<std::size_t>> fill();
+    // All of it; false when the connection broke.
+    Task<bool> write(std::string_view head, std::string_view piece, std::string_view tail);
+    // No more will be written. TLS has no half of a connection: that one is closed.
+    void end_sending();
+    // Fails what waits.
+    void close();
+
 private:
     struct Native;
     explicit ClientConnection(std::unique_ptr<Native> native);

@@ -1,6 +1,7 @@
 // The client against a TLS server whose certificates are made here.
 #include "http/client.hpp"
 #include "http/loopback_test.hpp"
+#include "http/relay.hpp"
 
 #include <gmock/gmock.h>
 #include <openssl/evp.h>
@@ -207,6 +208,28 @@ TEST_F(ClientTlsTest, TakesTls12) {
 TEST_F(ClientTlsTest, SaysThatTheFileOfAuthoritiesIsMissing) {
     serve(make_identity("x", "DNS:localhost", &authority_));
     EXPECT_THAT(get("localhost", "missing.pem"), HasSubstr("tls: the file of CA certificates"));
+}
+
+TEST_F(ClientTlsTest, ARelaySpeaksItToo) {
+    serve(make_identity("x", "DNS:localhost", &authority_));
+    const std::string port = std::to_string(acceptor_.local_endpoint().port());
+    Relay relay(io_.get_executor(),
+                {.upstream = "https://localhost:" + port, .ca_file = (folder_ / "ca.pem").string()},
+                registry_);
+    Relay wary(io_.get_executor(), {.upstream = "https://127.0.0.1:" + port}, registry_);
+    router_.add_stream("tls", [&](ServerStream& client) {
+        return (client.request().path == "/" ? relay : wary)
+            .forward(client, {.target = "/", .fields = client.request().headers, .own = {}});
+    });
+    start();
+    const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n";
+    const std::string two = talk(get + "\r\n" + get + "Connection: close\r\n\r\n");
+    EXPECT_THAT(two, HasSubstr("\r\n\r\nokHTTP/1.1 200 OK\r\n"));
+    EXPECT_THAT(two, testing::EndsWith("\r\n\r\nok"));
+    EXPECT_EQ(connections_, 1);
+    EXPECT_EQ(asked_name_, "localhost");
+    EXPECT_THAT(talk("GET /wary HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"),
+                HasSubstr("HTTP/1.1 502 "));
 }
 
 TEST_F(ClientTlsTest, SomethingThatDoesNotSpeakTls) {

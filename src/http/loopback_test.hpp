@@ -20,6 +20,7 @@ namespace rollcall::http {
 class RawConnection {
 public:
     explicit RawConnection(Executor executor) : socket_(executor) {}
+    explicit RawConnection(Socket socket) : socket_(std::move(socket)) {}
 
     Task<> connect(unsigned short port) {
         co_await socket_.async_connect({asio::ip::address_v4::loopback(), port}, use_task);
@@ -37,6 +38,19 @@ public:
     Task<std::string> read_to_end() {
         for (std::size_t count = 1; count > 0;) count = co_await read_some();
         co_return std::exchange(received_, "");
+    }
+    // Up to and with `mark`.
+    Task<std::string> read_until(std::string mark) {
+        for (;;) {
+            const std::size_t at = received_.find(mark);
+            if (at != std::string::npos) {
+                std::string text = received_.substr(0, at + mark.size());
+                received_.erase(0, text.size());
+                co_return text;
+            }
+            const std::size_t count = co_await read_some();
+            if (count == 0) throw std::runtime_error("closed after: " + received_);
+        }
     }
     // One response with Content-Length, or without a body.
     Task<std::string> read_response(bool with_body = true) {

@@ -1,6 +1,7 @@
 #include "http/request_parser.hpp"
 
 #include "base/ascii.hpp"
+#include "http/hop_by_hop.hpp"
 #include "http/syntax.hpp"
 
 #include <algorithm>
@@ -23,15 +24,6 @@ bool is_host(std::string_view host) {
     return !host.empty() && detail::all_in(host, detail::host_characters);
 }
 
-bool has_token(std::string_view list, std::string_view token) {
-    while (!list.empty()) {
-        const std::size_t end = std::min(list.find(','), list.size());
-        if (same_name(trimmed(list.substr(0, end)), token)) return true;
-        list.remove_prefix(std::min(end + 1, list.size()));
-    }
-    return false;
-}
-
 }  // namespace
 
 void RequestParser::restart() {
@@ -49,7 +41,8 @@ void RequestParser::restart() {
     }
     refusal_ = {};
     state_ = State::request_line;
-    scanned_ = head_bytes_ = remaining_ = hosts_ = lengths_ = codings_ = 0;
+    scanned_ = head_bytes_ = remaining_ = body_bytes_ = hosts_ = lengths_ = codings_ = 0;
+    piece_ = {};
     authority_.clear();
     started_ = http_1_0_ = chunked_ = expects_continue_ = false;
     keep_alive_ = true;
@@ -82,7 +75,9 @@ void RequestParser::refuse(unsigned status, std::string_view reason) {
 
 std::size_t RequestParser::parse(std::string_view input) {
     std::size_t taken = 0;
+    piece_ = {};
     while (taken < input.size() && state_ != State::complete && state_ != State::refused) {
+        const bool in_head = state_ == State::fields;
         const std::string_view rest = input.substr(taken);
         started_ = true;
         std::size_t step = 0;
@@ -100,6 +95,8 @@ std::size_t RequestParser::parse(std::string_view input) {
         }
         if (step == 0) break;
         taken += step;
+        const bool head_ended = in_head && state_ != State::fields;
+        if (limits_.in_pieces && (head_ended || !piece_.empty())) break;
     }
     return taken;
 }
@@ -303,7 +300,9 @@ void RequestParser::on_head_end() {
         state_ = State::complete;
         return;
     }
-    request_.body.reserve(std::min(remaining_, reserved_body_bytes_max));
+    if (!limits_.in_pieces) {
+        request_.body.reserve(std::min(remaining_, reserved_body_bytes_max));
+    }
     state_ = State::content;
 }
 
@@ -318,7 +317,7 @@ void RequestParser::on_chunk_size(std::string_view line) {
     }
     const std::string_view number = line.substr(0, digits);
     std::from_chars(number.data(), number.data() + number.size(), remaining_, 16);
-    if (remaining_ > limits_.body_bytes_max - request_.body.size()) {
+    if (remaining_ > limits_.body_bytes_max - body_bytes_) {
         return refuse(413, "body_too_large");
     }
     state_ = remaining_ == 0 ? State::trailers : State::chunk_data;
@@ -326,7 +325,12 @@ void RequestParser::on_chunk_size(std::string_view line) {
 
 std::size_t RequestParser::take_data(std::string_view input) {
     const std::string_view bytes = input.substr(0, remaining_);
-    request_.body += bytes;
+    if (limits_.in_pieces) {
+        piece_ = bytes;
+    } else {
+        request_.body += bytes;
+    }
+    body_bytes_ += bytes.size();
     remaining_ -= bytes.size();
     expects_continue_ = false;
     if (remaining_ == 0) state_ = chunked_ ? State::chunk_end : State::complete;

@@ -18,6 +18,7 @@ public:
     struct Limits {
         std::size_t header_bytes_max;
         std::size_t body_bytes_max;
+        bool in_pieces = false;  // the body is handed out as it comes, not collected
     };
     enum class Phase : std::uint8_t {
         start,  // nothing of the request is there yet
@@ -38,18 +39,25 @@ public:
 
     // `input` holds all bytes received and not taken yet, never fewer than at the last call less
     // what was taken. Returns how many were taken; what is left of an unfinished line is not.
+    // In pieces: it stops behind the head, and behind each piece.
     std::size_t parse(std::string_view input);
+    // What the last call found of the body: a part of its `input`. Only in pieces.
+    [[nodiscard]] std::string_view piece() const { return piece_; }
 
     [[nodiscard]] Phase phase() const;
     [[nodiscard]] const Refusal& refusal() const { return refusal_; }
     // Whole when complete; else what was read so far. Without addresses.
     [[nodiscard]] Request& request() { return request_; }
     // What the body has at least, read or announced.
-    [[nodiscard]] std::size_t body_bytes() const { return request_.body.size() + remaining_; }
+    [[nodiscard]] std::size_t body_bytes() const { return body_bytes_ + remaining_; }
+    // How its end is known; of a request whose head is there.
+    [[nodiscard]] bool chunked() const { return chunked_; }
+    [[nodiscard]] bool http_1_0() const { return http_1_0_; }
     // Whether the connection may carry another request.
     [[nodiscard]] bool keep_alive() const { return keep_alive_; }
     // True once, when the client waits for "100 Continue" before it sends the body.
     [[nodiscard]] bool take_expect_continue();
+    [[nodiscard]] bool expects_continue() const { return expects_continue_; }
 
 private:
     enum class State : std::uint8_t {
@@ -82,9 +90,11 @@ private:
     Request request_;
     Refusal refusal_;
     State state_ = State::request_line;
+    std::string_view piece_;
     std::size_t scanned_ = 0;     // of the unfinished line: bytes known to hold no line feed
     std::size_t head_bytes_ = 0;  // of head and trailers
     std::size_t remaining_ = 0;   // of the content or the chunk
+    std::size_t body_bytes_ = 0;  // of the body, taken
     std::size_t hosts_ = 0;
     std::size_t lengths_ = 0;
     std::size_t codings_ = 0;

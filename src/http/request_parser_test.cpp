@@ -326,5 +326,34 @@ TEST(RequestParser, RestartForgetsEverything) {
     EXPECT_EQ(parser.request().headers.all().size(), 1U);
 }
 
+// What goes on piece by piece is the same request, and is refused for the same reasons.
+TEST(RequestParser, InPiecesItStopsBehindTheHeadAndBehindEachPiece) {
+    RequestParser parser({.header_bytes_max = 1000, .body_bytes_max = 9, .in_pieces = true});
+    std::string unread =
+        post("Transfer-Encoding: chunked\r\n", "3\r\nabc\r\n2;x\r\nde\r\n0\r\n\r\n");
+    const auto step = [&] {
+        const std::size_t taken = parser.parse(unread);
+        const std::string piece(parser.piece());
+        unread.erase(0, taken);
+        return piece;
+    };
+    EXPECT_EQ(step(), "");
+    EXPECT_EQ(parser.phase(), Phase::body);
+    EXPECT_TRUE(parser.chunked());
+    EXPECT_EQ(step(), "abc");
+    EXPECT_EQ(step(), "de");
+    EXPECT_EQ(step(), "");
+    EXPECT_EQ(parser.phase(), Phase::complete);
+    EXPECT_EQ(parser.request().body, "");
+    EXPECT_EQ(parser.body_bytes(), 5U);
+
+    for (const auto& [body, status] : {std::pair{"5\r\nabcde\r\n5\r\n", 413U}, {"x\r\n", 400U}}) {
+        parser.restart();
+        unread = post("Transfer-Encoding: chunked\r\n", body);
+        while (parser.phase() != Phase::refused) (void)step();
+        EXPECT_EQ(parser.refusal().status, status);
+    }
+}
+
 }  // namespace
 }  // namespace rollcall::http

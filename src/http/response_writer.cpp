@@ -16,10 +16,12 @@ struct Reason {
 };
 
 constexpr Reason reasons[] = {
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
     {204, "No Content"},
+    {206, "Partial Content"},
     {301, "Moved Permanently"},
     {302, "Found"},
     {303, "See Other"},
@@ -38,6 +40,7 @@ constexpr Reason reasons[] = {
     {412, "Precondition Failed"},
     {413, "Content Too Large"},
     {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
     {422, "Unprocessable Content"},
     {428, "Precondition Required"},
@@ -110,10 +113,17 @@ void append_head(std::string& out, const Response& response, const ResponseHead&
         out += head.request_id;
     }
     if (may_have_body(response.status)) {
-        const fmt::format_int length(response.body.size());
-        out += "\r\nContent-Length: ";
-        out += std::string_view(length.data(), length.size());
+        const Framing framing = head.framing.value_or(
+            Framing{.kind = Framing::Kind::length, .length = response.body.size()});
+        if (framing.kind == Framing::Kind::length) {
+            const fmt::format_int length(framing.length);
+            out += "\r\nContent-Length: ";
+            out += std::string_view(length.data(), length.size());
+        } else if (framing.kind == Framing::Kind::chunks) {
+            out += "\r\nTransfer-Encoding: chunked";
+        }
     }
+    if (response.status == 101) out += "\r\nConnection: Upgrade";
     out += head.close ? "\r\nConnection: close\r\n\r\n" : "\r\n\r\n";
 }
 

@@ -2,8 +2,10 @@
 // a handler says of framing is left out.
 #pragma once
 
+#include "http/framing.hpp"
 #include "http/message.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -13,6 +15,7 @@ struct ResponseHead {
     std::string_view date;        // IMF-fixdate
     std::string_view request_id;  // empty: none
     bool close = false;
+    std::optional<Framing> framing{};  // nothing: the length of `body`
 };
 
 // Appends status line and fields up to the empty line.

@@ -101,6 +101,7 @@ void Router::add(std::initializer_list<std::string_view> methods, std::string pa
     Route& route = routes_.emplace_back(Route{.methods = {methods.begin(), methods.end()},
                                               .pattern = std::move(pattern),
                                               .handler = std::move(handler),
+                                              .stream_handler = {},
                                               .segments = {},
                                               .index = routes_.size()});
     route.segments = split(route.pattern);
@@ -127,6 +128,16 @@ void Router::add(std::initializer_list<std::string_view> methods, std::string pa
                "route: two patterns fit the same path");
     }
     with_parameters_.insert(place, Group{&route});
+}
+
+void Router::add_stream(std::string name, StreamHandler handler) {
+    ensure(stream_ == nullptr && handler != nullptr, "route: one handler of streams");
+    stream_ = &routes_.emplace_back(Route{.methods = {"GET"},
+                                          .pattern = std::move(name),
+                                          .handler = {},
+                                          .stream_handler = std::move(handler),
+                                          .segments = {},
+                                          .index = routes_.size()});
 }
 
 const Router::Group* Router::group_for(std::string_view path) const {

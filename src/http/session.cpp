@@ -4,10 +4,7 @@
 #include "http/hang_up.hpp"
 #include "http/response_writer.hpp"
 
-#include <array>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/write.hpp>
-#include <cstring>
 
 namespace rollcall::http {
 namespace {
@@ -16,13 +13,13 @@ using boost::system::error_code;
 using std::chrono::milliseconds;
 using Phase = RequestParser::Phase;
 
-constexpr std::size_t first_capacity = 8 * 1024;
-constexpr std::size_t least_room = 1024;
 // How long and how much of what still comes is read before a connection is closed after its last
 // answer: a close with unread input would reset it, and the answer with it. Twice what a body may
 // be.
 constexpr milliseconds linger_time{2'000};
 constexpr std::size_t linger_bytes_max = 2 * 1024 * 1024;
+// In metrics: nothing was answered, since the client had gone or the connection was broken.
+constexpr unsigned client_gone = 499;
 // No event of Clerk's is as large: of a user with all that Clerk allows it has some 50 KiB.
 constexpr std::size_t large_body_bytes = 64 * 1024;
 
@@ -39,47 +36,20 @@ Task<> serve(std::shared_ptr<Listener> listener, Socket socket) {
 
 Session::Session(Listener& listener, Socket socket)
     : listener_(listener),
-      socket_(std::move(socket)),
-      remote_address_(address_of(socket_)),
+      connection_(std::move(socket)),
+      remote_address_(address_of(connection_.socket())),
       place_(listener.enter(*this, remote_address_)),
       parser_({.header_bytes_max = listener.config.header_bytes_max,
-               .body_bytes_max = listener.config.body_bytes_max}),
-      buffer_(std::make_unique_for_overwrite<char[]>(first_capacity)),
-      capacity_(first_capacity) {}
+               .body_bytes_max = listener.config.body_bytes_max,
+               .in_pieces = listener.router.stream() != nullptr}) {}
 
 Session::~Session() {
     listener_.leave(place_);
 }
 
-void Session::close() {
-    error_code ignored;
-    socket_.close(ignored);
-}
-
 void Session::close_if_silent() {
     error_code error;
-    if (socket_.available(error) == 0) close();
-}
-
-void Session::cut(SteadyTime now) {
-    if (now < deadline_) return;
-    deadline_ = SteadyTime::max();
-    switch (waits_) {
-        case Waits::handling:
-            return;
-        case Waits::reading:
-            if (!idle_) {
-                timed_out_ = true;
-                error_code ignored;
-                socket_.cancel(ignored);
-                return;
-            }
-            break;
-        case Waits::writing:
-        case Waits::lingering:
-            break;
-    }
-    close();
+    if (connection_.socket().available(error) == 0) close();
 }
 
 Task<> Session::run() {
@@ -90,22 +60,25 @@ Task<> Session::run() {
             co_await refuse();
             break;
         }
-        const Answered answered = co_await answer();
+        const Router::Route* const stream = listener_.router.stream();
+        const Answered answered =
+            stream != nullptr ? co_await answer_stream(*stream) : co_await answer();
         if (answered == Answered::last) co_await linger();
         if (answered != Answered::kept) break;
     }
     close();
 }
 
-// Reads until a request is whole.
+// Reads until a request is whole, or, where it goes on as a stream, its head.
 Task<Session::Received> Session::receive() {
     parser_.restart();
     timed_ = Phase::complete;
     looked_at_body_ = false;
     for (;;) {
-        begin_ += parser_.parse(unread());
+        connection_.take(parser_.parse(connection_.unread()));
         const Phase phase = parser_.phase();
-        if (phase == Phase::complete) {
+        const bool streams = listener_.router.stream() != nullptr;
+        if (phase == Phase::complete || (phase == Phase::body && streams)) {
             fresh_ = false;
             co_return Received::request;
         }
@@ -116,18 +89,18 @@ Task<Session::Received> Session::receive() {
         if (phase == Phase::body && refuse_early()) co_return Received::refused;
         prepare_wait(phase);
         error_code error;
-        const std::size_t count =
-            co_await socket_.async_read_some(room(), asio::redirect_error(use_task, error));
+        const std::size_t count = co_await connection_.socket().async_read_some(
+            connection_.room(), asio::redirect_error(use_task, error));
         if (idle_) {
             idle_ = false;
             listener_.set_active(place_);
         }
-        if (timed_out_) {
+        if (connection_.timed_out()) {
             refusal_ = {.status = 408, .reason = "timeout"};
             co_return Received::refused;
         }
         if (error || count == 0) co_return Received::closed;
-        end_ += count;
+        connection_.add(count);
     }
 }
 
@@ -147,44 +120,48 @@ bool Session::refuse_early() {
 void Session::prepare_wait(Phase phase) {
     if (phase == Phase::body && parser_.take_expect_continue()) {
         error_code ignored;
-        socket_.write_some(asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")),
-                           ignored);
+        connection_.socket().write_some(
+            asio::buffer(std::string_view("HTTP/1.1 100 Continue\r\n\r\n")), ignored);
     }
-    waits_ = Waits::reading;
     if (phase == timed_) return;
     timed_ = phase;
     const ServerConfig& config = listener_.config;
+    connection_.close_by(SteadyTime::max());
     if (phase == Phase::body) {
-        deadline_ = listener_.deadline(config.body_timeout);
+        connection_.read_by(listener_.deadline(config.body_timeout));
     } else if (phase == Phase::head) {
-        deadline_ = listener_.deadline(config.header_timeout);
+        connection_.read_by(listener_.deadline(config.header_timeout));
     } else {
         if (listener_.draining()) close_if_silent();
         idle_ = true;
-        deadline_ = listener_.deadline(fresh_ ? std::min(config.header_timeout, config.idle_timeout)
-                                              : config.idle_timeout);
+        connection_.read_by(SteadyTime::max());
+        connection_.close_by(listener_.deadline(
+            fresh_ ? std::min(config.header_timeout, config.idle_timeout) : config.idle_timeout));
         idle_since_ = listener_.now();
         listener_.set_idle(place_);
     }
 }
 
-// Space behind what is unread. The parser refuses a line beyond its limit, so this stays bounded.
-asio::mutable_buffer Session::room() {
-    if (begin_ == end_) begin_ = end_ = 0;
-    if (capacity_ - end_ < least_room) {
-        const std::size_t size = end_ - begin_;
-        if (capacity_ - size < least_room) {
-            auto larger = std::make_unique_for_overwrite<char[]>(capacity_ * 2);
-            std::memcpy(larger.get(), buffer_.get() + begin_, size);
-            buffer_ = std::move(larger);
-            capacity_ *= 2;
-        } else {
-            std::memmove(buffer_.get(), buffer_.get() + begin_, size);
-        }
-        begin_ = 0;
-        end_ = size;
-    }
-    return asio::buffer(buffer_.get() + end_, capacity_ - end_);
+void Session::introduce() {
+    Request& request = parser_.request();
+    request.remote_address = remote_address_;
+    request.client_address =
+        client_address(remote_address_, request.headers, listener_.config.trusted_proxies);
+    if (request.request_id.empty()) request.request_id = listener_.make_request_id();
+    connection_.read_by(SteadyTime::max());
+    connection_.close_by(SteadyTime::max());
+}
+
+void Session::finished(std::string_view method, unsigned status, SteadyTime began,
+                       std::size_t body_bytes) {
+    listener_.metrics.finished(route_, method, status,
+                               std::chrono::duration<double>(real_clock().steady() - began).count(),
+                               body_bytes);
+    if (!log::enabled(log::Level::debug)) return;
+    log::debug("http_request", {{"listener", listener_.config.name},
+                                {"request_id", parser_.request().request_id},
+                                {"route", route_ == nullptr ? "other" : route_->pattern},
+                                {"code", status}});
 }
 
 Task<Session::Answered> Session::answer() {
@@ -192,14 +169,10 @@ Task<Session::Answered> Session::answer() {
     const SteadyTime began = real_clock().steady();
     const std::size_t body_bytes = request.body.size();
     const std::string method = request.method;
-    request.remote_address = remote_address_;
-    request.client_address =
-        client_address(remote_address_, request.headers, listener_.config.trusted_proxies);
-    if (request.request_id.empty()) request.request_id = listener_.make_request_id();
+    introduce();
 
-    waits_ = Waits::handling;
     listener_.metrics.in_flight().Increment();
-    Response response = co_await handle();
+    Response response = (co_await handle(nullptr)).value_or(Response{.status = hang_up});
     listener_.metrics.in_flight().Decrement();
     if (response.status == hang_up) co_return Answered::broken;
 
@@ -211,30 +184,42 @@ Task<Session::Answered> Session::answer() {
     const bool keep =
         parser_.keep_alive() && !listener_.draining() && !(wish && same_name(*wish, "close"));
     const bool written = co_await write(response, method == "HEAD", keep);
-    listener_.metrics.finished(route_, method, response.status,
-                               std::chrono::duration<double>(real_clock().steady() - began).count(),
-                               body_bytes);
-    if (log::enabled(log::Level::debug)) {
-        log::debug("http_request", {{"listener", listener_.config.name},
-                                    {"request_id", request.request_id},
-                                    {"route", route_ == nullptr ? "other" : route_->pattern},
-                                    {"code", response.status}});
-    }
+    finished(method, response.status, began, body_bytes);
     if (!written) co_return Answered::broken;
     co_return keep ? Answered::kept : Answered::last;
 }
 
+Task<Session::Answered> Session::answer_stream(const Router::Route& route) {
+    const SteadyTime began = real_clock().steady();
+    introduce();
+    route_ = &route;
+    ServerStream stream(listener_, connection_, parser_);
+    listener_.metrics.in_flight().Increment();
+    const auto response = co_await handle(&stream);
+    if (response && !stream.begun()) co_await stream.respond(*response);
+    listener_.metrics.in_flight().Decrement();
+    finished(parser_.request().method, stream.begun() ? stream.status() : client_gone, began,
+             parser_.body_bytes());
+    if (!stream.ended()) co_return Answered::broken;
+    if (!stream.keep()) co_return Answered::last;
+    const bool dropped = co_await stream.drop_body();
+    co_return dropped ? Answered::kept : Answered::broken;
+}
+
 // The seam where exceptions of handlers end.
-Task<Response> Session::handle() {
-    const Router::Match match = listener_.router.find(parser_.request());
-    route_ = match.route;
-    if (route_ == nullptr) co_return stray(short_answer(404, "Not found"));
-    if (!match.method_allowed) {
-        Response response = short_answer(405, "Method not allowed");
-        response.headers.add("Allow", match.allow);
-        co_return stray(std::move(response));
+Task<std::optional<Response>> Session::handle(ServerStream* stream) {
+    if (stream == nullptr) {
+        const Router::Match match = listener_.router.find(parser_.request());
+        route_ = match.route;
+        if (route_ == nullptr) co_return stray(short_answer(404, "Not found"));
+        if (!match.method_allowed) {
+            Response response = short_answer(405, "Method not allowed");
+            response.headers.add("Allow", match.allow);
+            co_return stray(std::move(response));
+        }
     }
     try {
+        if (stream != nullptr) co_return co_await route_->stream_handler(*stream);
         co_return co_await route_->handler(parser_.request());
     } catch (const Unavailable& away) {
         listener_.log_failure("http_request_unavailable", *route_, away.what());
@@ -261,25 +246,12 @@ Task<bool> Session::write(const Response& response, bool head_only, bool keep) {
         {.date = listener_.date(), .request_id = parser_.request().request_id, .close = !keep});
     std::string_view body;
     if (!head_only && may_have_body(response.status)) body = response.body;
-    const std::array<asio::const_buffer, 2> buffers{asio::buffer(head_), asio::buffer(body)};
-
-    // Nearly always the kernel takes all of it at once, and nothing has to be waited for.
-    error_code error;
-    std::size_t count = socket_.write_some(buffers, error);
-    if (error == asio::error::would_block) {
-        error = {};
-        count = 0;
-    }
-    if (error) co_return false;
-    if (count == head_.size() + body.size()) co_return true;
-
-    waits_ = Waits::writing;
-    deadline_ = listener_.deadline(listener_.config.write_timeout);
-    const std::size_t of_head = std::min(count, head_.size());
-    const std::array<asio::const_buffer, 2> rest{buffers[0] + of_head,
-                                                 buffers[1] + (count - of_head)};
-    co_await asio::async_write(socket_, rest, asio::redirect_error(use_task, error));
-    co_return !error;
+    const ServerConnection::Parts parts{asio::buffer(head_), asio::buffer(body)};
+    const auto written = connection_.write_now(parts);
+    if (!written) co_return false;
+    if (*written == head_.size() + body.size()) co_return true;
+    co_return co_await connection_.write_rest(parts, *written,
+                                              listener_.deadline(listener_.config.write_timeout));
 }
 
 Task<> Session::refuse() {
@@ -287,6 +259,7 @@ Task<> Session::refuse() {
                                         {"reason", refusal_.reason},
                                         {"code", refusal_.status}});
     listener_.metrics.refused(refusal_.status);
+    connection_.read_by(SteadyTime::max());
     const Response response = refused_
                                   ? *std::move(refused_)
                                   : short_answer(refusal_.status, reason_phrase(refusal_.status));
@@ -295,13 +268,12 @@ Task<> Session::refuse() {
 
 Task<> Session::linger() {
     error_code error;
-    socket_.shutdown(asio::socket_base::shutdown_send, error);
-    waits_ = Waits::lingering;
-    deadline_ = listener_.deadline(linger_time);
-    begin_ = end_ = 0;
+    connection_.socket().shutdown(asio::socket_base::shutdown_send, error);
+    connection_.close_by(listener_.deadline(linger_time));
+    connection_.drop_unread();
     for (std::size_t total = 0; !error && total < linger_bytes_max;) {
-        total += co_await socket_.async_read_some(asio::buffer(buffer_.get(), capacity_),
-                                                  asio::redirect_error(use_task, error));
+        total += co_await connection_.socket().async_read_some(
+            connection_.room(), asio::redirect_error(use_task, error));
     }
 }
 

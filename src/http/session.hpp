@@ -4,8 +4,9 @@
 
 #include "http/listener.hpp"
 #include "http/request_parser.hpp"
+#include "http/server_connection.hpp"
+#include "http/server_stream.hpp"
 
-#include <boost/asio/buffer.hpp>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,20 +26,26 @@ public:
     Task<> run();
 
     // For the listener. `cut` ends what waits past its deadline.
-    void cut(SteadyTime now);
-    void close();
+    void cut(SteadyTime now) { connection_.cut(now); }
+    void close() { connection_.close(); }
     // Unless a request has come that was not read yet: that one is still answered.
     void close_if_silent();
     [[nodiscard]] SteadyTime idle_since() const { return idle_since_; }
 
 private:
-    enum class Waits : std::uint8_t { reading, writing, handling, lingering };
     enum class Received : std::uint8_t { request, refused, closed };
     enum class Answered : std::uint8_t { kept, last, broken };
 
     Task<Received> receive();
-    Task<Response> handle();
+    // Fills in what the server knows of the request, and lets it take as long as it likes.
+    void introduce();
+    // Of the stream where there is one, else of the request; nothing when a stream was answered.
+    Task<std::optional<Response>> handle(ServerStream* stream);
     Task<Answered> answer();
+    Task<Answered> answer_stream(const Router::Route& route);
+    // Metrics and log.
+    void finished(std::string_view method, unsigned status, SteadyTime began,
+                  std::size_t body_bytes);
     Task<bool> write(const Response& response, bool head_only, bool keep);
     Task<> refuse();
     // Whether the rest of a large body is not worth reading.
@@ -48,31 +55,20 @@ private:
     Task<> linger();
 
     void prepare_wait(RequestParser::Phase phase);
-    [[nodiscard]] asio::mutable_buffer room();
-    [[nodiscard]] std::string_view unread() const {
-        return {buffer_.get() + begin_, end_ - begin_};
-    }
 
     Listener& listener_;
-    Socket socket_;
+    ServerConnection connection_;
     std::string remote_address_;
     Listener::Place place_;
     RequestParser parser_;
     std::string head_;
-    std::unique_ptr<char[]> buffer_;
-    std::size_t capacity_;
-    std::size_t begin_ = 0;
-    std::size_t end_ = 0;
-    SteadyTime deadline_ = SteadyTime::max();
     SteadyTime idle_since_{};
-    RequestParser::Phase timed_ = RequestParser::Phase::complete;  // the phase deadline_ is for
-    Waits waits_ = Waits::reading;
-    const Router::Route* route_ = nullptr;  // of the request being answered
+    RequestParser::Phase timed_ = RequestParser::Phase::complete;  // whose deadline holds
+    const Router::Route* route_ = nullptr;                         // of the request being answered
     RequestParser::Refusal refusal_;
     std::optional<Response> refused_;  // what it is answered, where the status does not say it all
     bool looked_at_body_ = false;      // by refuse_early()
     bool fresh_ = true;                // no request came yet
-    bool timed_out_ = false;
     bool idle_ = false;
 };
 

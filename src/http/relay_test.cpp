@@ -1,0 +1,550 @@
+#include "http/relay.hpp"
+
+#include "http/relay_stand_test.hpp"
+
+#include <gmock/gmock.h>
+
+namespace rollcall::http {
+namespace {
+
+using std::chrono::milliseconds;
+using testing::EndsWith;
+using testing::HasSubstr;
+using testing::Not;
+using testing::StartsWith;
+
+const std::string head_end = "\r\n\r\n";
+
+class RelayTest : public RelayStand {};
+
+TEST_F(RelayTest, PassesRequestAndAnswerOnOverKeptConnections) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(get("Accept: a\r\nAccept: b\r\nX-Request-Id: r1\r\n", "/a?b=c"));
+        RawConnection upstream = co_await test.accepted();
+        const std::string head = co_await upstream.read_until(head_end);
+        EXPECT_THAT(head, StartsWith("GET /a?b=c HTTP/1.1\r\nHost: app\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nAccept: a\r\nAccept: b\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nX-Forwarded-For: 127.0.0.1\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nX-Forwarded-Proto: http\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nX-Forwarded-Host: app\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nX-Request-Id: r1\r\n"));
+        EXPECT_THAT(head, Not(HasSubstr("Connection")));
+        co_await upstream.send(answer("hello", "Set-Cookie: a\r\nSet-Cookie: b\r\nDate: then\r\n"));
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, StartsWith("HTTP/1.1 200 OK\r\nDate: then\r\n"));
+        EXPECT_THAT(response, HasSubstr("\r\nSet-Cookie: a\r\nSet-Cookie: b\r\n"));
+        EXPECT_THAT(response, HasSubstr("\r\nX-Request-Id: r1\r\n"));
+        EXPECT_THAT(response, EndsWith("\r\n\r\nhello"));
+        for (int i = 0; i < 3; ++i) {
+            co_await client.send(get());
+            co_await upstream.read_until(head_end);
+            co_await upstream.send(answer("again"));
+            const std::string next = co_await client.read_response();
+            EXPECT_THAT(next, EndsWith("again"));
+        }
+    }(*this));
+}
+
+TEST_F(RelayTest, ABodyGoesUpPieceByPiece) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Content-Length: 10\r\n", "first"));
+        RawConnection upstream = co_await test.accepted();
+        const std::string head = co_await upstream.read_until(head_end);
+        EXPECT_THAT(head, HasSubstr("\r\nContent-Length: 10\r\n"));
+        co_await upstream.read_until("first");
+        co_await client.send("other");
+        co_await upstream.read_until("other");
+        co_await upstream.send(answer("ok"));
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, EndsWith("ok"));
+        EXPECT_THAT(response, Not(HasSubstr("Connection")));
+    }(*this));
+}
+
+TEST_F(RelayTest, ChunksGoBothWaysAtOnce) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Transfer-Encoding: chunked\r\n", "3;ext=1\r\none\r\n"));
+        RawConnection upstream = co_await test.accepted();
+        const std::string head = co_await upstream.read_until(head_end);
+        EXPECT_THAT(head, HasSubstr("\r\nTransfer-Encoding: chunked\r\n"));
+        EXPECT_THAT(head, Not(HasSubstr("Content-Length")));
+        co_await upstream.read_until("3\r\none\r\n");
+        co_await upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\necho");
+        const std::string answered = co_await client.read_until("4\r\necho\r\n");
+        EXPECT_THAT(answered, HasSubstr("\r\nTransfer-Encoding: chunked\r\n"));
+        co_await client.send("3\r\ntwo\r\n0\r\nX-Trailer: 1\r\n\r\n");
+        const std::string rest = co_await upstream.read_until("0\r\n\r\n");
+        EXPECT_EQ(rest, "3\r\ntwo\r\n0\r\n\r\n");
+        co_await upstream.send("\r\n0\r\nX-Trailer: 1\r\n\r\n");
+        const std::string last = co_await client.read_until("0\r\n\r\n");
+        EXPECT_EQ(last, "0\r\n\r\n");
+    }(*this));
+}
+
+TEST_F(RelayTest, EventsArriveOneByOne) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(get());
+        RawConnection upstream = co_await test.accepted();
+        co_await upstream.read_until(head_end);
+        co_await upstream.send(
+            "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            "Transfer-Encoding: chunked\r\n\r\n");
+        const std::string head = co_await client.read_until(head_end);
+        EXPECT_THAT(head, HasSubstr("\r\nContent-Type: text/event-stream\r\n"));
+        for (const char* event : {"data: 1\n\n", "data: 2\n\n", "data: 3\n\n"}) {
+            co_await upstream.send("9\r\n" + std::string(event) + "\r\n");
+            const std::string got = co_await client.read_until(event);
+            EXPECT_EQ(got, "9\r\n" + std::string(event));
+            co_await client.read_until("\r\n");
+        }
+    }(*this));
+}
+
+TEST_F(RelayTest, AnswersWithoutABody) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send("HEAD / HTTP/1.1\r\nHost: app\r\n\r\n");
+        RawConnection upstream = co_await test.accepted();
+        co_await upstream.read_until(head_end);
+        co_await upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n");
+        const std::string head = co_await client.read_until(head_end);
+        EXPECT_THAT(head, HasSubstr("\r\nContent-Length: 1000\r\n"));
+        for (const char* status : {"204 No Content", "304 Not Modified"}) {
+            co_await client.send(get());
+            co_await upstream.read_until(head_end);
+            co_await upstream.send("HTTP/1.1 " + std::string(status) + "\r\nETag: x\r\n\r\n");
+            const std::string response = co_await client.read_until(head_end);
+            EXPECT_THAT(response, StartsWith("HTTP/1.1 " + std::string(status)));
+            EXPECT_THAT(response, Not(HasSubstr("Content-Length")));
+            EXPECT_THAT(response, Not(HasSubstr("Transfer-Encoding")));
+        }
+        co_await client.send("HEAD / HTTP/1.1\r\nHost: app\r\n\r\n");
+        co_await upstream.read_until(head_end);
+        co_await upstream.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        const std::string chunked = co_await client.read_until(head_end);
+        EXPECT_THAT(chunked, Not(HasSubstr("Connection: close")));
+        co_await client.send(get());
+        co_await upstream.read_until(head_end);
+        co_await upstream.send(answer("the next"));
+        const std::string next = co_await client.read_response();
+        EXPECT_THAT(next, EndsWith("the next"));
+    }(*this));
+}
+
+TEST_F(RelayTest, AClientOfHttp10GetsNoChunks) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send("GET / HTTP/1.0\r\nHost: app\r\n\r\n");
+        RawConnection upstream = co_await test.accepted();
+        const std::string head = co_await upstream.read_until(head_end);
+        EXPECT_THAT(head, StartsWith("GET / HTTP/1.1\r\n"));
+        co_await upstream.send(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n");
+        const std::string response = co_await client.read_to_end();
+        EXPECT_THAT(response, Not(HasSubstr("Transfer-Encoding")));
+        EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+        EXPECT_THAT(response, EndsWith("\r\n\r\nabcd"));
+    }(*this));
+}
+
+TEST_F(RelayTest, AnUpstreamOfHttp10EndsItsBodyByClosing) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        for (int i = 0; i < 2; ++i) {
+            co_await client.send(get());
+            RawConnection upstream = co_await test.accepted();
+            co_await upstream.read_until(head_end);
+            co_await upstream.send("HTTP/1.0 200 OK\r\n\r\nold");
+            co_await client.read_until("3\r\nold\r\n");
+            upstream.close();
+            co_await client.read_until("0\r\n\r\n");
+        }
+    }(*this));
+}
+
+TEST_F(RelayTest, PipelinedRequestsAreAnsweredInOrder) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Content-Length: 3\r\n", "abc") +
+                             post("Transfer-Encoding: chunked\r\n", "2\r\nde\r\n0\r\n\r\n") +
+                             get("", "/third"));
+        RawConnection upstream = co_await test.accepted();
+        co_await upstream.read_until("abc");
+        co_await upstream.send(answer("one"));
+        co_await upstream.read_until("2\r\nde\r\n0\r\n\r\n");
+        co_await upstream.send(answer("two"));
+        const std::string third = co_await upstream.read_until(head_end);
+        EXPECT_THAT(third, StartsWith("GET /third "));
+        co_await upstream.send(answer("three"));
+        for (const char* body : {"one", "two", "three"}) {
+            const std::string response = co_await client.read_response();
+            EXPECT_THAT(response, EndsWith(body));
+        }
+    }(*this));
+}
+
+TEST_F(RelayTest, AnEarlyAnswerEndsTheRequest) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Content-Length: 1000000\r\n", "some"));
+        RawConnection upstream = co_await test.accepted();
+        co_await upstream.read_until("some");
+        co_await upstream.send("HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nbig");
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, StartsWith("HTTP/1.1 413 "));
+        EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+        EXPECT_THAT(response, EndsWith("big"));
+        const bool closed = co_await upstream.ended();
+        EXPECT_TRUE(closed);
+    }(*this));
+}
+
+TEST_F(RelayTest, AsksForABodyOnceTheUpstreamIsThere) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Expect: 100-continue\r\nContent-Length: 2\r\n"));
+        RawConnection upstream = co_await test.accepted();
+        const std::string head = co_await upstream.read_until(head_end);
+        EXPECT_THAT(head, Not(HasSubstr("Expect")));
+        const std::string interim = co_await client.read_until(head_end);
+        EXPECT_EQ(interim, "HTTP/1.1 100 Continue\r\n\r\n");
+        co_await client.send("hi");
+        co_await upstream.read_until("hi");
+        co_await upstream.send("HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + answer("done"));
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, StartsWith("HTTP/1.1 200 "));
+        EXPECT_THAT(response, EndsWith("done"));
+        EXPECT_THAT(response, Not(HasSubstr("Link")));
+    }(*this));
+}
+
+// GHSA-w9mr-28mw-j8hg: what the proxy sets, no client has removed.
+TEST_F(RelayTest, FieldsOfOneConnectionEndHereAndOwnOnesDoNot) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(
+            get("Connection: keep-alive, X-Own, X_Request_Id, X-Named\r\nX-Named: 1\r\n"
+                "X-Own: forged\r\nX_Own: forged\r\nKeep-Alive: 1\r\nTE: trailers\r\n"
+                "Proxy-Authorization: x\r\nTrailer: x\r\nUpgrade: h2c\r\nHTTP2-Settings: x\r\n"
+                "X-Stays: 1\r\n"));
+        RawConnection upstream = co_await test.accepted();
+        const std::string head = co_await upstream.read_until(head_end);
+        EXPECT_THAT(head, HasSubstr("\r\nX-Stays: 1\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nX-Own: 1\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nX-Request-Id: "));
+        for (const char* gone :
+             {"X-Named", "forged", "Keep-Alive", "TE:", "Proxy-", "Trailer", "Upgrade", "HTTP2"}) {
+            EXPECT_THAT(head, Not(HasSubstr(gone)));
+        }
+        co_await upstream.send(answer(
+            "", "Connection: X-Inner\r\nX-Inner: 1\r\nKeep-Alive: timeout=5\r\nX-Out: 1\r\n"));
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, HasSubstr("\r\nX-Out: 1\r\n"));
+        EXPECT_THAT(response, Not(HasSubstr("X-Inner")));
+        EXPECT_THAT(response, Not(HasSubstr("Keep-Alive")));
+    }(*this));
+}
+
+TEST_F(RelayTest, TheUpstreamsOwnHostWhereAsked) {
+    start_relay({.pass_host = false});
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(get());
+        RawConnection upstream = co_await test.accepted();
+        const std::string head = co_await upstream.read_until(head_end);
+        EXPECT_THAT(head, HasSubstr("\r\nHost: 127.0.0.1:" + std::to_string(test.port()) + "\r\n"));
+        EXPECT_THAT(head, HasSubstr("\r\nX-Forwarded-Host: app\r\n"));
+    }(*this));
+}
+
+TEST_F(RelayTest, AnUpstreamThatIsNotThereIs502) {
+    start_relay();
+    upstream_.close();
+    const std::string response = talk(get("Connection: close\r\n"));
+    EXPECT_THAT(response, StartsWith("HTTP/1.1 502 Bad Gateway\r\n"));
+    EXPECT_THAT(response, EndsWith(R"({"error":"Bad Gateway"})"));
+}
+
+TEST_F(RelayTest, AnswersThatCanBeReadInTwoWaysAre502) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        for (const char* bytes :
+             {"", "rubbish\r\n\r\n",
+              "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+              "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nx",
+              "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n",
+              "HTTP/1.1 999 Odd\r\n\r\n", "HTTP/1.1 200 OK\r\n"}) {
+            RawConnection client = co_await test.connected();
+            co_await client.send(get());
+            RawConnection upstream = co_await test.accepted();
+            co_await upstream.read_until(head_end);
+            co_await upstream.send(bytes);
+            upstream.close();
+            const std::string response = co_await client.read_response();
+            EXPECT_THAT(response, StartsWith("HTTP/1.1 502 ")) << bytes;
+        }
+    }(*this));
+}
+
+TEST_F(RelayTest, ASlowUpstreamIs504) {
+    start_relay({.timeout = milliseconds(30)});
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Content-Length: 2\r\n", "hi"));
+        RawConnection upstream = co_await test.accepted();
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, StartsWith("HTTP/1.1 504 Gateway Timeout\r\n"));
+        co_await upstream.read_until("hi");
+        const bool closed = co_await upstream.ended();
+        EXPECT_TRUE(closed);
+    }(*this));
+}
+
+// Slower than the upstream's limit is only the client.
+TEST_F(RelayTest, TheUpstreamsTimeRunsOnceItHasTheRequest) {
+    start_relay({.timeout = std::chrono::seconds(1)});
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Content-Length: 4\r\n"));
+        RawConnection upstream = co_await test.accepted();
+        for (const char* byte : {"a", "b", "c", "d"}) {
+            co_await sleep(milliseconds(300));
+            co_await client.send(byte);
+        }
+        co_await upstream.read_until("abcd");
+        co_await upstream.send(answer("in time"));
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, EndsWith("in time"));
+    }(*this));
+}
+
+TEST_F(RelayTest, AnAnswerThatBreaksOffEndsTheClientsConnection) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        for (const char* bytes :
+             {"HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nsome",
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n",
+              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nx\r\n"}) {
+            RawConnection client = co_await test.connected();
+            co_await client.send(get());
+            RawConnection upstream = co_await test.accepted();
+            co_await upstream.read_until(head_end);
+            co_await upstream.send(bytes);
+            upstream.close();
+            const std::string response = co_await client.read_to_end();
+            EXPECT_THAT(response, HasSubstr("some"));
+            EXPECT_THAT(response, Not(HasSubstr("0\r\n\r\n")));
+        }
+    }(*this));
+}
+
+TEST_F(RelayTest, AnUpstreamThatStopsInTheMiddleIsNotWaitedForForEver) {
+    start_relay({.timeout = std::chrono::seconds(1)});
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send(get());
+        RawConnection upstream = co_await test.accepted();
+        co_await upstream.read_until(head_end);
+        co_await upstream.send("HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\nsome");
+        const std::string response = co_await client.read_to_end();
+        EXPECT_THAT(response, EndsWith("some"));
+        const bool closed = co_await upstream.ended();
+        EXPECT_TRUE(closed);
+    }(*this));
+}
+
+TEST_F(RelayTest, AClientOfHttp10SeesThatItsAnswerBrokeOff) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        RawConnection client = co_await test.connected();
+        co_await client.send("GET / HTTP/1.0\r\nHost: app\r\n\r\n");
+        RawConnection upstream = co_await test.accepted();
+        co_await upstream.read_until(head_end);
+        co_await upstream.send(
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n");
+        co_await client.read_until("some");
+        upstream.close();
+        char byte = 0;
+        boost::system::error_code error;
+        co_await client.socket().async_read_some(asio::buffer(&byte, 1),
+                                                 asio::redirect_error(use_task, error));
+        EXPECT_EQ(error, asio::error::connection_reset);
+    }(*this));
+}
+
+TEST_F(RelayTest, AClientThatGoesEndsTheUpstreamsExchange) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        const std::string chunked =
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\n";
+        const std::pair<std::string, std::string> stages[] = {
+            {get(), ""},                                   // waits for the answer
+            {post("Content-Length: 10\r\n", "some"), ""},  // in its body
+            {post("Transfer-Encoding: chunked\r\n"), ""},
+            {get(), chunked},  // in the answer
+        };
+        for (const auto& [request, bytes] : stages) {
+            RawConnection client = co_await test.connected();
+            co_await client.send(request);
+            RawConnection upstream = co_await test.accepted();
+            co_await upstream.read_until(head_end);
+            if (!bytes.empty()) {
+                co_await upstream.send(bytes);
+                co_await client.read_until("some");
+            }
+            client.close();
+            co_await upstream.read_to_end();  // comes to an end
+        }
+    }(*this));
+}
+
+TEST_F(RelayTest, AKeptConnectionThatHadDiedIsReplacedOnceWhereThatIsSafe) {
+    start_relay();
+    run([](RelayTest& test) -> Task<> {
+        const auto kept = [](RelayTest& t, RawConnection& client) -> Task<RawConnection> {
+            co_await client.send(get());
+            RawConnection upstream = co_await t.accepted();
+            co_await upstream.read_until(head_end);
+            co_await upstream.send(answer("kept"));
+            co_await client.read_response();
+            co_return upstream;
+        };
+        RawConnection client = co_await test.connected();
+        {
+            RawConnection stale = co_await kept(test, client);
+            co_await client.send(get());
+            co_await stale.read_until(head_end);
+            stale.close();
+            RawConnection fresh = co_await test.accepted();
+            co_await fresh.read_until(head_end);
+            co_await fresh.send(answer("again", "Connection: close\r\n"));
+            const std::string response = co_await client.read_response();
+            EXPECT_THAT(response, EndsWith("again"));
+        }
+        for (const std::string& unsafe : {post("Content-Length: 2\r\n", "hi"), post("")}) {
+            RawConnection stale = co_await kept(test, client);
+            co_await client.send(unsafe);
+            co_await stale.read_until(head_end);
+            stale.close();
+            const std::string response = co_await client.read_response();
+            EXPECT_THAT(response, StartsWith("HTTP/1.1 502 "));
+        }
+        // A fresh one is not tried again.
+        co_await client.send(get());
+        RawConnection fresh = co_await test.accepted();
+        co_await fresh.read_until(head_end);
+        fresh.close();
+        const std::string response = co_await client.read_response();
+        EXPECT_THAT(response, StartsWith("HTTP/1.1 502 "));
+    }(*this));
+}
+
+TEST_F(RelayTest, ABodyThatCannotBeReadIsTheClientsFault) {
+    start_relay({}, {.body_bytes_max = 1000, .body_timeout = milliseconds(30)});
+    run([](RelayTest& test) -> Task<> {
+        const std::pair<std::string, std::string> cases[] = {
+            {post("Transfer-Encoding: chunked\r\n", "x\r\n"), "400"},
+            {post("Transfer-Encoding: chunked\r\n", "2\r\nabc\r\n"), "400"},
+            {post("Transfer-Encoding: chunked\r\n",
+                  "3e8\r\n" + std::string(1000, 'a') + "\r\n1\r\n"),
+             "413"},
+            {post("Content-Length: 10\r\n", "slow"), "408"},
+        };
+        for (const auto& [request, status] : cases) {
+            RawConnection client = co_await test.connected();
+            co_await client.send(request);
+            RawConnection upstream = co_await test.accepted();
+            const std::string response = co_await client.read_response();
+            EXPECT_THAT(response, StartsWith("HTTP/1.1 " + status)) << request;
+            EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+            co_await upstream.read_to_end();
+        }
+    }(*this));
+    EXPECT_THAT(talk(post("Content-Length: 1001\r\n")), StartsWith("HTTP/1.1 413 "));
+}
+
+// What neither side reads is not collected here.
+TEST_F(RelayTest, HoldsNoAnswerBack) {
+    start_relay({}, {.write_timeout = milliseconds(200)});
+    run([](RelayTest& test) -> Task<> {
+        constexpr std::size_t much = 64UL * 1024 * 1024;
+        RawConnection client = co_await test.connected();
+        co_await client.send(get());
+        RawConnection upstream = co_await test.accepted();
+        co_await upstream.read_until(head_end);
+        const std::string body = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(much) +
+                                 head_end + std::string(much, 'x');
+        boost::system::error_code error;
+        const std::size_t taken = co_await asio::async_write(upstream.socket(), asio::buffer(body),
+                                                             asio::redirect_error(use_task, error));
+        EXPECT_TRUE(error);  // the client's write limit ends it
+        EXPECT_LT(taken, much / 2);
+    }(*this));
+}
+
+TEST_F(RelayTest, HoldsNoRequestBack) {
+    start_relay({.timeout = milliseconds(200)}, {.body_bytes_max = 1UL << 30});
+    run([](RelayTest& test) -> Task<> {
+        constexpr std::size_t much = 64UL * 1024 * 1024;
+        RawConnection client = co_await test.connected();
+        co_await client.send(post("Content-Length: " + std::to_string(much) + "\r\n"));
+        RawConnection deaf = co_await test.accepted();
+        const std::string body(much, 'x');
+        boost::system::error_code error;
+        const std::size_t taken = co_await asio::async_write(client.socket(), asio::buffer(body),
+                                                             asio::redirect_error(use_task, error));
+        EXPECT_TRUE(error);  // the upstream's limit ends it
+        EXPECT_LT(taken, much / 2);
+    }(*this));
+}
+
+TEST(ForwardingFields, OnlyATrustedProxyIsBelieved) {
+    Request request{.remote_address = "10.0.0.1", .client_address = "192.0.2.7", .request_id = "r"};
+    request.headers.add("Host", "app");
+    request.headers.add("X-Forwarded-Proto", "HTTPS");
+    request.headers.add("X-Forwarded-Host", "public.example");
+    const Fields by_stranger = forwarding_fields(request, {});
+    EXPECT_EQ(by_stranger.get("X-Forwarded-For"), "192.0.2.7");
+    EXPECT_EQ(by_stranger.get("X-Forwarded-Proto"), "http");
+    EXPECT_EQ(by_stranger.get("X-Forwarded-Host"), "app");
+    const std::vector<std::string> networks{"10.0.0.0/8"};
+    const auto trusted = *TrustedProxies::parse(networks);
+    const Fields by_proxy = forwarding_fields(request, trusted);
+    EXPECT_EQ(by_proxy.get("X-Forwarded-Proto"), "https");
+    EXPECT_EQ(by_proxy.get("X-Forwarded-Host"), "public.example");
+    request.headers.add("X-Forwarded-Proto", "https");
+    request.headers.add("X-Forwarded-Host", "other.example");
+    const Fields unclear = forwarding_fields(request, trusted);
+    EXPECT_EQ(unclear.get("X-Forwarded-Proto"), "http");
+    EXPECT_EQ(unclear.get("X-Forwarded-Host"), "app");
+}
+
+TEST(RelayUpstream, HasNoPath) {
+    for (const char* good : {"http://app:3000", "https://app.example.com", "http://[::1]:80/"}) {
+        EXPECT_TRUE(check_relay_upstream(good).has_value()) << good;
+    }
+    for (const char* bad :
+         {"", "app:3000", "http://app/x", "http://app/?x", "ftp://app", "http://a b"}) {
+        EXPECT_FALSE(check_relay_upstream(bad).has_value()) << bad;
+    }
+}
+
+}  // namespace
+}  // namespace rollcall::http
