@@ -62,6 +62,29 @@ Result<void> read_token_rules(const Settings& settings, clerk::TokenRules& rules
     return {};
 }
 
+// Nothing where there is no listener.
+Result<std::optional<ProxySettings>> read_proxy(const Settings& settings) {
+    ProxySettings proxy{.listen = settings.text("gate.listen"), .relay = {}};
+    proxy.relay.upstream = settings.text("gate.upstream");
+    if (proxy.listen.empty() && proxy.relay.upstream.empty()) return std::nullopt;
+    if (proxy.listen.empty() || proxy.relay.upstream.empty()) {
+        const std::string_view missing = proxy.listen.empty() ? "gate.listen" : "gate.upstream";
+        return std::unexpected(settings.error(
+            missing, "is needed: reverse proxy mode takes both gate.listen and gate.upstream"));
+    }
+    if (const auto good = http::check_relay_upstream(proxy.relay.upstream); !good) {
+        return std::unexpected(settings.error("gate.upstream", good.error().message));
+    }
+    const auto timeout = seconds(settings, "gate.upstream_timeout", 1s, 1h);
+    if (!timeout) return std::unexpected(timeout.error());
+    const auto idle = seconds(settings, "gate.websocket_idle", 1s, 24h);
+    if (!idle) return std::unexpected(idle.error());
+    proxy.relay.timeout = proxy.client_timeout = *timeout;
+    proxy.relay.tunnel_idle_timeout = *idle;
+    proxy.relay.pass_host = settings.boolean("gate.pass_host");
+    return proxy;
+}
+
 }  // namespace
 
 Result<GateConfig> read_gate_config(const Settings& settings) {
@@ -86,6 +109,9 @@ Result<GateConfig> read_gate_config(const Settings& settings) {
     config.carrier = {.cookie = settings.boolean("gate.session_cookie"),
                       .origins = config.token.authorized_parties};
     config.verbose = settings.boolean("gate.verbose_errors");
+    auto proxy = read_proxy(settings);
+    if (!proxy) return std::unexpected(proxy.error());
+    if (config.on) config.proxy = *std::move(proxy);
     if (!config.on) {
         config.policy =
             std::make_shared<const gate::Policy>(*gate::Policy::make(gate::Access::deny, {}));

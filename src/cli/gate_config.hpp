@@ -9,11 +9,21 @@
 #include "cli/settings.hpp"
 #include "gate/policy.hpp"
 #include "gate/presented_token.hpp"
+#include "http/relay.hpp"
 
+#include <chrono>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rollcall::cli {
+
+// Reverse proxy mode.
+struct ProxySettings {
+    std::string listen;
+    http::RelayConfig relay;
+    std::chrono::milliseconds client_timeout{60'000};  // of a client, for each piece of a body
+};
 
 struct GateConfig {
     bool on = false;                               // this process has the role gate
@@ -23,6 +33,7 @@ struct GateConfig {
     clerk::TokenRules token;
     gate::CarrierRules carrier;
     bool verbose = true;
+    std::optional<ProxySettings> proxy{};  // nothing: it only answers proxies
 
     // Whether there is anything to verify tokens with.
     [[nodiscard]] bool has_keys() const {

@@ -74,17 +74,31 @@ Gating::Gating(Executor executor, Neighbours neighbours, gate::Provisioning::Fet
           gate_.policy, real_clock(), neighbours.metrics),
       rules_(neighbours.metrics
                  .gauge("rollcall_gate_policy_rules", "Rules of the policy that is in use.")
-                 .Add({})) {}
+                 .Add({})) {
+    const http::RelayMetrics at_zero(neighbours.metrics);  // without a proxy, too
+    if (!gate_.proxy) return;
+    proxying_.emplace(executor, *gate_.proxy, config_.public_listener, gate_.verbose,
+                      Proxying::Neighbours{
+                          .decider = decider_, .random = random_, .metrics = neighbours.metrics});
+}
 
 void Gating::add_routes(http::Router& router) {
     if (!gate_.on) return;
     gate::add_decide_route(router, decider_, random_, {.verbose = gate_.verbose});
 }
 
-void Gating::start() {
-    if (!gate_.on) return;
+Result<void> Gating::start() {
+    if (!gate_.on) return {};
+    if (proxying_) {
+        if (auto listening = proxying_->start(); !listening) return listening;
+    }
     take(gate_);
-    if (config_.public_listener.trusted_proxies.empty()) {
+    fetch_keys();
+    return {};
+}
+
+void Gating::fetch_keys() {
+    if (!proxying_ && config_.public_listener.trusted_proxies.empty()) {
         log::info("gate_answers_nobody", {{"reason", "gate.trusted_proxies is empty"}});
         return;
     }
@@ -137,6 +151,10 @@ std::string Gating::status() const {
         http::to_string(keys_.circuit()), json_string(policy_file_),
         decider_.policy().rules().size(), gate::to_string(decider_.policy().fallback()),
         json_time(policy_since_), decider_.tokens());
+}
+
+Task<> Gating::drain(Duration limit) {
+    if (proxying_) co_await proxying_->drain(std::chrono::duration_cast<milliseconds>(limit));
 }
 
 Task<bool> Gating::stop(Duration limit) {

@@ -1,6 +1,6 @@
 // What `serve` has of the gate: the route, the keys of session tokens, what is known of callers,
-// over connections of its own, and the policy. A gate that trusts no proxy answers nobody: it then
-// asks nobody for keys either.
+// over connections of its own, the policy, and the reverse proxy. A gate that has none and trusts
+// no proxy answers nobody: it then asks nobody for keys either.
 #pragma once
 
 #include "base/metrics.hpp"
@@ -9,6 +9,7 @@
 #include "clerk/key_set.hpp"
 #include "cli/config.hpp"
 #include "cli/gate_config.hpp"
+#include "cli/proxying.hpp"
 #include "directory/directory.hpp"
 #include "gate/callers.hpp"
 #include "gate/decide_route.hpp"
@@ -16,6 +17,7 @@
 #include "http/router.hpp"
 #include "pg/pool.hpp"
 
+#include <optional>
 #include <span>
 #include <string>
 
@@ -37,7 +39,8 @@ public:
 
     // Where this process has the role gate.
     void add_routes(http::Router& router);
-    void start();
+    // With the reverse proxy's listener, where there is one.
+    Result<void> start();
     // The schema is there. Until then who a caller is cannot be found out.
     void open(const directory::Directory& directory);
 
@@ -46,6 +49,8 @@ public:
 
     [[nodiscard]] std::string status() const;  // JSON
 
+    // No more requests through the reverse proxy; those under way have so long.
+    Task<> drain(Duration limit);
     // True when the last question has been answered within `limit`.
     Task<bool> stop(Duration limit);
     Task<> disconnect();
@@ -54,6 +59,7 @@ private:
     Task<directory::StandingsRead> read(std::span<const directory::StandingAsked> asked,
                                         bool with_sync_age);
     void take(const GateConfig& gate);
+    void fetch_keys();
 
     const Config& config_;
     const GateConfig& gate_;
@@ -63,6 +69,7 @@ private:
     clerk::KeySet keys_;
     gate::Callers callers_;
     gate::Decider decider_;
+    std::optional<Proxying> proxying_;
     std::string policy_file_;
     SystemTime policy_since_;
     prometheus::Gauge& rules_;

@@ -397,6 +397,7 @@ Task<> Service::Parts::drain() {
     bool polled = false;
     std::vector<Task<>> doors;
     doors.push_back(public_server.drain(std::chrono::duration_cast<milliseconds>(left())));
+    doors.push_back(gating.drain(left()));
     doors.push_back(stop_polling(left(), polled));
     co_await together(std::move(doors));
     co_await opening.stop();
@@ -441,7 +442,7 @@ Result<void> Service::start() {
     parts_->audit_pruning.start();
     parts_->loop_lag.start();
     parts_->door.start();
-    parts_->gating.start();
+    if (auto started = parts_->gating.start(); !started) return started;
     tell_open_files(parts_->settings);
     log::info("service_started", {{"version", version()},
                                   {"mode", parts_->settings.text("serve.mode")},

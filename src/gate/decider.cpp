@@ -1,7 +1,6 @@
 #include "gate/decider.hpp"
 
 #include "base/log.hpp"
-#include "gate/forwarded.hpp"
 #include "jobs/work_loop.hpp"
 
 #include <algorithm>
@@ -88,10 +87,24 @@ void Decider::use(std::shared_ptr<const Policy> policy) {
 }
 
 Task<Verdict> Decider::decide(std::string_view peer, const http::Fields& headers) {
+    return decide_on(forwarded_target(peer, headers, config_.trusted_proxies), headers);
+}
+
+Task<Verdict> Decider::decide(const http::Request& request) {
+    auto target =
+        canonical_target(request.method, request.headers.get("Host").value_or(""), request.target);
+    const auto unsound = [](TargetFault fault) {
+        return Unforwarded{.fault = ForwardedFault::bad_target, .target = fault};
+    };
+    return decide_on(target ? Asked(*std::move(target)) : std::unexpected(unsound(target.error())),
+                     request.headers);
+}
+
+Task<Verdict> Decider::decide_on(Asked target, const http::Fields& headers) {
     const SteadyTime began = clock_.steady();
     Verdict verdict;
     Cached cached = Cached::none;
-    const auto judged = co_await jobs::caught(judge(peer, headers, verdict, cached));
+    const auto judged = co_await jobs::caught(judge(target, headers, verdict, cached));
     if (!judged) {
         log::error("gate_decision_failed", {{"reason", judged.error().message}});
         deny(verdict, reason_policy_error, "the decision failed");
@@ -102,9 +115,8 @@ Task<Verdict> Decider::decide(std::string_view peer, const http::Fields& headers
     co_return verdict;
 }
 
-Task<> Decider::judge(std::string_view peer, const http::Fields& headers, Verdict& verdict,
+Task<> Decider::judge(const Asked& target, const http::Fields& headers, Verdict& verdict,
                       Cached& cached) {
-    const auto target = forwarded_target(peer, headers, config_.trusted_proxies);
     if (!target) {
         refuse_target(verdict, target.error());
         co_return;

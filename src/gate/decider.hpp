@@ -10,6 +10,7 @@
 #include "base/task.hpp"
 #include "clerk/session_token.hpp"
 #include "gate/decision_metrics.hpp"
+#include "gate/forwarded.hpp"
 #include "gate/presented_token.hpp"
 #include "gate/standing_verdict.hpp"
 #include "gate/token_cache.hpp"
@@ -18,6 +19,7 @@
 #include "http/message.hpp"
 
 #include <cstdint>
+#include <expected>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -51,6 +53,8 @@ public:
 
     // `peer` is who asks, `headers` what they say of the request. Both must outlive the task.
     Task<Verdict> decide(std::string_view peer, const http::Fields& headers);
+    // Of a request that came here itself; it must outlive the task.
+    Task<Verdict> decide(const http::Request& request);
 
     // From the next decision on; those under way end by the policy that they began with.
     void use(std::shared_ptr<const Policy> policy);
@@ -61,7 +65,9 @@ public:
 private:
     using Cached = DecisionMetrics::Cached;
 
-    Task<> judge(std::string_view peer, const http::Fields& headers, Verdict& verdict,
+    using Asked = std::expected<Target, Unforwarded>;
+    Task<Verdict> decide_on(Asked target, const http::Fields& headers);
+    Task<> judge(const Asked& target, const http::Fields& headers, Verdict& verdict,
                  Cached& cached);
     Task<clerk::TokenVerdict> claims_of(std::string_view token, Cached& cached);
     Task<> judge_caller(const clerk::SessionClaims& claims, const Decision& decision,

@@ -103,16 +103,26 @@ protected:
         if (!authorization.empty()) headers.add("Authorization", authorization);
         return headers;
     }
-    Verdict decide(const http::Fields& headers, std::string_view peer = proxy) {
+    Verdict result_of(Task<Verdict> task) {
         Verdict out;
-        asio::co_spawn(
-            io, [&]() -> Task<> { out = co_await decider().decide(peer, headers); },
-            [](std::exception_ptr error) {
-                if (error) std::rethrow_exception(error);
-            });
+        asio::co_spawn(io, std::move(task), [&](std::exception_ptr error, Verdict verdict) {
+            if (error) std::rethrow_exception(error);
+            out = std::move(verdict);
+        });
         io.restart();
         io.run();
         return out;
+    }
+    Verdict decide(const http::Fields& headers, std::string_view peer = proxy) {
+        return result_of(decider().decide(peer, headers));
+    }
+    // Of a request that comes to the gate itself.
+    Verdict decide_request(std::string_view target, std::string_view authorization,
+                           std::string_view host = "app.example.com") {
+        http::Request request{.method = "GET", .target = std::string(target)};
+        request.headers = asking("/health", authorization);  // nobody's word counts
+        request.headers.add("Host", host);
+        return result_of(decider().decide(request));
     }
     Verdict decide(std::string_view path, std::string_view authorization = "Bearer good") {
         return decide(asking(path, authorization));
@@ -360,6 +370,19 @@ TEST_F(DeciderTest, CountsWhatItDecided) {
     EXPECT_EQ(counted("rollcall_gate_token_cache_hits_total"), 1);
     EXPECT_EQ(counted("rollcall_gate_token_cache_entries"), 1);
     EXPECT_EQ(counted("rollcall_gate_decision_duration_seconds_count{cache=\"hit\"}"), 1);
+}
+
+TEST_F(DeciderTest, ARequestThatComesItselfIsJudgedByItsOwnLine) {
+    EXPECT_EQ(words(decide_request("/health?x=1", "")), "200 ok");
+    EXPECT_EQ(words(decide_request("/x", "")), "401 missing_token");
+    const Verdict verdict = decide_request("/%61dmin/x?y", "Bearer good");
+    EXPECT_EQ(words(verdict), "403 not_admin");
+    EXPECT_EQ(verdict.path, "/admin/x");
+    EXPECT_EQ(words(decide_request("/orders/1", "Bearer good")), "200 ok");
+    for (const char* odd : {"/health/../x", "/health//", "/health%2f..", "/%zz", "/x;y", "*"}) {
+        EXPECT_EQ(words(decide_request(odd, "Bearer good")), "403 bad_target") << odd;
+    }
+    EXPECT_EQ(words(decide_request("/health", "", "a b")), "403 bad_target");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "gate/presented_token.hpp"
 
 #include "base/ascii.hpp"
+#include "http/hop_by_hop.hpp"
 #include "http/syntax.hpp"
 
 #include <algorithm>
@@ -55,7 +56,8 @@ bool contains(const auto& all, std::string_view one) {
 }
 
 bool is_same_site(const http::Fields& headers, std::string_view method, const CarrierRules& rules) {
-    if (contains(safe_methods, method)) return true;
+    // Any site may have a browser open a WebSocket, with its cookies.
+    if (contains(safe_methods, method) && !http::upgrades_to_websocket(headers)) return true;
     if (headers.count("Sec-Fetch-Site") > 0) {
         return headers.count("Sec-Fetch-Site") == 1 &&
                *headers.get("Sec-Fetch-Site") == "same-origin";

@@ -1,7 +1,8 @@
 // Which session token a request shows: `Authorization: Bearer` (RFC 6750, section 2.1), and where
 // the operator says so the cookie `__session`, as Clerk's own SDKs read it. Never the query. Pure.
-// A cookie comes with requests that another site caused, so for methods that change something it
-// counts only where the browser says that this site did (Sec-Fetch-Site, else Origin).
+// A cookie comes with requests that another site caused, so for methods that change something, and
+// for WebSockets, it counts only where the browser says that this site did (Sec-Fetch-Site, else
+// Origin).
 #pragma once
 
 #include "http/message.hpp"

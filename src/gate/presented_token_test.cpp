@@ -92,5 +92,20 @@ TEST(PresentedToken, ACookieChangesNothingForAnotherSite) {
     EXPECT_EQ(shown({{"Authorization", "Bearer a"}}, with_cookie, "POST"), "a");
 }
 
+// Any site may have a browser open one, and the browser sends the cookies.
+TEST(PresentedToken, ACookieOpensNoWebSocketForAnotherSite) {
+    using Field = std::pair<std::string_view, std::string_view>;
+    const Field cookie{"Cookie", "__session=a"};
+    const Field connection{"Connection", "keep-alive, Upgrade"};
+    const Field upgrade{"Upgrade", "WebSocket"};
+    EXPECT_EQ(shown({cookie, connection, upgrade, {"Origin", "https://evil.example"}}, with_cookie),
+              fault(CarrierFault::cross_site));
+    EXPECT_EQ(shown({cookie, connection, upgrade}, with_cookie), fault(CarrierFault::cross_site));
+    EXPECT_EQ(
+        shown({cookie, connection, upgrade, {"Origin", "https://app.example.com"}}, with_cookie),
+        "a");
+    EXPECT_EQ(shown({{"Authorization", "Bearer a"}, connection, upgrade}, with_cookie), "a");
+}
+
 }  // namespace
 }  // namespace rollcall::gate

@@ -1,0 +1,69 @@
+#include "gate/proxy.hpp"
+
+#include "base/log.hpp"
+#include "base/trace.hpp"
+#include "gate/identity_headers.hpp"
+#include "gate/verdict_answer.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+namespace rollcall::gate {
+namespace {
+
+class Proxy {
+public:
+    Proxy(Decider& decider, http::Relay& relay, Random& random, ProxyConfig config)
+        : decider_(decider), relay_(relay), random_(random), config_(std::move(config)) {}
+
+    Task<std::optional<http::Response>> handle(http::ServerStream& client) {
+        const http::Request& request = client.request();
+        const Verdict verdict = co_await decider_.decide(request);
+        if (verdict.answer != Answer::allow) {
+            log::debug("gate_denied", {{"reason", verdict.reason},
+                                       {"rule", verdict.rule},
+                                       {"request_id", request.request_id}});
+            co_return refusal(verdict, proxy_status(verdict), request.request_id, config_.verbose);
+        }
+        const std::string query = request.query.empty() ? "" : "?" + request.query;
+        co_return co_await relay_.forward(client, {.target = verdict.path + query,
+                                                   .fields = stripped(request.headers),
+                                                   .own = own_fields(request, verdict)});
+    }
+
+private:
+    [[nodiscard]] http::Fields own_fields(const http::Request& request, const Verdict& verdict) {
+        http::Fields own = identity_fields(verdict);
+        const http::Fields forwarding = http::forwarding_fields(request, config_.trusted_proxies);
+        for (const auto& [name, value] : forwarding.all()) own.set(name, value);
+        const auto trace = parse_traceparent(request.headers.get("traceparent").value_or(""));
+        if (trace) own.set("traceparent", trace->child(random_).to_header());
+        return own;
+    }
+
+    Decider& decider_;
+    http::Relay& relay_;
+    Random& random_;
+    const ProxyConfig config_;
+};
+
+}  // namespace
+
+unsigned proxy_status(const Verdict& verdict) {
+    if (verdict.answer == Answer::unauthenticated) return 401;
+    if (verdict.reason == reason_bad_target) return 400;
+    const bool later = verdict.reason == reason_policy_error ||
+                       verdict.reason == to_string(StandingRefusal::sync_stale) ||
+                       verdict.reason == clerk::to_string(clerk::TokenReason::jwks_unavailable);
+    return later ? 503 : 403;
+}
+
+void add_proxy(http::Router& router, Decider& decider, http::Relay& relay, Random& random,
+               ProxyConfig config) {
+    const auto proxy = std::make_shared<Proxy>(decider, relay, random, std::move(config));
+    router.add_stream("proxy",
+                      [proxy](http::ServerStream& client) { return proxy->handle(client); });
+}
+
+}  // namespace rollcall::gate
