@@ -83,7 +83,11 @@ TEST_F(ClerkTokenTest, IsRefusedForWhatTheOptionsSay) {
     EXPECT_EQ(judged(mint(clerk_, session_, options)), "session_pending");
     options = {};
     options.of_template = true;
-    EXPECT_EQ(judged(mint(clerk_, session_, options)), "bad_type");
+    const auto of_template = mint(clerk_, session_, options);
+    EXPECT_EQ(judged(of_template), "bad_type");
+    for (const auto* name : {"sid", "sts", "fva", "v"}) {
+        EXPECT_FALSE(of_template.claims.contains(name)) << name;
+    }
     options = {};
     options.header = {{"kid", "ins_other"}};
     EXPECT_EQ(judged(mint(clerk_, session_, options)), "kid_unknown");
