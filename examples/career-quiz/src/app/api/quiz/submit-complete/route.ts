@@ -1,0 +1,3 @@
+// Protected endpoint: Requires valid JWT
+// Database client: user (row level security applies)
+export { POST } from '@/handlers/quiz/submit-complete';

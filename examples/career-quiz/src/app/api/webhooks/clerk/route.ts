@@ -1,0 +1,3 @@
+// Service endpoint: Verified by its own signature or key, not by a JWT
+// Database client: admin (service role, bypasses row level security)
+export { POST } from '@/handlers/webhooks/clerk';

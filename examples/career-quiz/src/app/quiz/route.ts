@@ -1,0 +1,2 @@
+// Public endpoint: No authentication required
+export { GET } from '@/handlers/quiz';
