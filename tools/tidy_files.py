@@ -20,11 +20,11 @@ BLOB_MAX = 200 * 1024  # bytes
 ALLOWED_SUFFIXES = {
     ".cpp", ".hpp", ".sql", ".cmake", ".txt", ".json", ".toml", ".md", ".py", ".sh", ".mjs",
     ".pem", ".sum", ".yaml", ".yml", ".service", ".env", ".http", ".jsonl", ".golden", ".prom",
-    ".supp", ".ts", ".html", ".conf",
+    ".supp", ".ts", ".html",
 }
 ALLOWED_NAMES = {
     "dev", "run", "LICENSE", ".clang-format", ".clang-tidy", ".gitignore", ".npmrc", "pre-commit",
-    "Containerfile", ".dockerignore", "conffiles", "copyright", "postinst",
+    "Containerfile", ".dockerignore", "rollcall.conf", "conffiles", "copyright", "postinst",
     "prerm", "postrm", "Caddyfile",
 }
 

@@ -44,6 +44,10 @@ suite_tsan() {
 # The release binary, the one with fail points beside it, Node.js and the packages of the tests.
 outside() {
     compile release rollcall rollcall_faults bench_load || return 1
+    # As a user builds it, from the example alone.
+    cmake -S examples/career-quiz/upstream -B build/examples/career-quiz -G Ninja \
+        -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_BUILD_TYPE=Release >/dev/null &&
+        cmake --build build/examples/career-quiz --target career_quiz >&2 || return 1
     source tools/dev/lib/node.sh
     local folder=tests/e2e
     if [[ ! $folder/node_modules/.package-lock.json -nt $folder/package-lock.json ]]; then
