@@ -272,6 +272,16 @@ Task<> KeySet::stop() {
     while (state->running) co_await ended.wait(state->config.timeout);
 }
 
+Task<bool> KeySet::ready() {
+    const auto state = state_;
+    const bool may_wait = state->running && state->waiting.size() < state->config.waiting_max;
+    if (state->usable() || !may_wait) co_return state->usable();
+    Wakeup ended(state->request_end.get_executor());
+    const Listed listed(state->waiting, ended);
+    co_await ended.wait(state->config.miss_wait);
+    co_return state->usable();
+}
+
 const crypto::JwkSet* KeySet::keys() const {
     return state_->usable() ? &*state_->set : nullptr;
 }

@@ -44,6 +44,9 @@ public:
     // Ends what is under way; it may be started again then.
     Task<> stop();
 
+    // Whether there are keys, after waiting for the request under way where there are none.
+    Task<bool> ready();
+
     // What to verify with now; valid until the caller waits for anything. Null: nothing.
     [[nodiscard]] const crypto::JwkSet* keys() const;
 
