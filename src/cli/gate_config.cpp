@@ -1,6 +1,7 @@
 #include "cli/gate_config.hpp"
 
 #include "cli/input.hpp"
+#include "crypto/signing_key.hpp"
 #include "gate/policy_file.hpp"
 
 #include <fmt/format.h>
@@ -85,6 +86,27 @@ Result<std::optional<ProxySettings>> read_proxy(const Settings& settings) {
     return proxy;
 }
 
+Result<void> read_exchange_rules(const Settings& settings, GateConfig& config) {
+    config.exchange.issue.issuer = settings.text("gate.exchange_issuer");
+    if (config.exchange.issue.issuer.empty()) {
+        return std::unexpected(settings.error("gate.exchange_issuer", "must not be empty"));
+    }
+    config.exchange.audiences = settings.list("gate.exchange_audiences");
+    const auto lifetime = seconds(settings, "gate.exchange_lifetime", 5s, 5min);
+    if (!lifetime) return std::unexpected(lifetime.error());
+    config.exchange.issue.lifetime_max = *lifetime;
+    const auto key_lifetime = seconds(settings, "gate.exchange_key_lifetime", 24h, 24h * 365);
+    if (!key_lifetime) return std::unexpected(key_lifetime.error());
+    config.exchange_key_lifetime = *key_lifetime;
+    config.exchange.verbose = settings.boolean("gate.verbose_errors");
+    config.jwt_secret = Secret(settings.text("supabase.jwt_secret"));
+    if (config.jwt_secret.empty()) return {};
+    if (auto key = crypto::SigningKey::from_shared_secret(config.jwt_secret); !key) {
+        return std::unexpected(settings.error("supabase.jwt_secret", key.error().message));
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<GateConfig> read_gate_config(const Settings& settings) {
@@ -112,6 +134,9 @@ Result<GateConfig> read_gate_config(const Settings& settings) {
     auto proxy = read_proxy(settings);
     if (!proxy) return std::unexpected(proxy.error());
     if (config.on) config.proxy = *std::move(proxy);
+    if (auto read = read_exchange_rules(settings, config); !read) {
+        return std::unexpected(read.error());
+    }
     if (!config.on) {
         config.policy =
             std::make_shared<const gate::Policy>(*gate::Policy::make(gate::Access::deny, {}));

@@ -4,9 +4,11 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "base/secret.hpp"
 #include "clerk/key_source.hpp"
 #include "clerk/session_token.hpp"
 #include "cli/settings.hpp"
+#include "gate/exchange.hpp"
 #include "gate/policy.hpp"
 #include "gate/presented_token.hpp"
 #include "http/relay.hpp"
@@ -34,6 +36,9 @@ struct GateConfig {
     gate::CarrierRules carrier;
     bool verbose = true;
     std::optional<ProxySettings> proxy{};  // nothing: it only answers proxies
+    gate::ExchangeConfig exchange;
+    std::chrono::milliseconds exchange_key_lifetime{};
+    Secret jwt_secret;  // empty: what is issued is signed with keys of rollcall's own
 
     // Whether there is anything to verify tokens with.
     [[nodiscard]] bool has_keys() const {

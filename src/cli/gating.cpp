@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
+#include "jobs/work_loop.hpp"
 
 #include <fmt/format.h>
 
@@ -43,6 +44,19 @@ gate::CallersConfig callers_of(const Config& config) {
     return callers;
 }
 
+gate::SigningKeysConfig signing_of(const GateConfig& gate) {
+    gate::SigningKeysConfig keys;
+    keys.lifetime = gate.exchange_key_lifetime;
+    return keys;
+}
+
+std::optional<crypto::SigningKey> shared_key_of(const GateConfig& gate) {
+    if (gate.jwt_secret.empty()) return std::nullopt;
+    auto key = crypto::SigningKey::from_shared_secret(gate.jwt_secret);
+    ensure(key.has_value(), "read_gate_config() has checked the secret");
+    return *std::move(key);
+}
+
 gate::DeciderConfig decider_of(const Config& config, const GateConfig& gate) {
     return {.trusted_proxies = config.public_listener.trusted_proxies,
             .carrier = gate.carrier,
@@ -72,6 +86,18 @@ Gating::Gating(Executor executor, Neighbours neighbours, gate::Provisioning::Fet
                    return callers_.find(std::move(clerk_id), std::move(session_id));
                }},
           gate_.policy, real_clock(), neighbours.metrics),
+      signing_keys_(executor, neighbours.pool, signing_of(gate_), neighbours.metrics),
+      shared_key_(shared_key_of(gate_)),
+      exchange_(
+          gate_.exchange,
+          {.verify = [this](std::string token) { return verify_for_exchange(std::move(token)); },
+           .find =
+               [this](std::string clerk_id, std::string session_id) {
+                   return callers_.find(std::move(clerk_id), std::move(session_id));
+               },
+           .signing_key = [this] { return shared_key_ ? &*shared_key_ : signing_keys_.active(); },
+           .jwks = [this] { return signing_keys_.jwks(); }},
+          real_clock(), neighbours.metrics),
       rules_(neighbours.metrics
                  .gauge("rollcall_gate_policy_rules", "Rules of the policy that is in use.")
                  .Add({})) {
@@ -85,6 +111,7 @@ Gating::Gating(Executor executor, Neighbours neighbours, gate::Provisioning::Fet
 void Gating::add_routes(http::Router& router) {
     if (!gate_.on) return;
     gate::add_decide_route(router, decider_, random_, {.verbose = gate_.verbose});
+    exchange_.add_routes(router);
 }
 
 Result<void> Gating::start() {
@@ -117,8 +144,20 @@ void Gating::fetch_keys() {
     keys_.start();
 }
 
+Task<> Gating::prepare() {
+    if (!gate_.on) co_return;
+    co_await jobs::guarded("signing_keys_not_read", signing_keys_.refresh());
+}
+
 void Gating::open(const directory::Directory& directory) {
     directory_ = &directory;
+    if (gate_.on) signing_keys_.start();
+}
+
+Task<clerk::TokenVerdict> Gating::verify_for_exchange(std::string token) {
+    if (gate_.has_keys() && !stopping_) keys_.start();
+    co_await keys_.ready();
+    co_return co_await keys_.verify(std::move(token), gate_.token);
 }
 
 void Gating::take(const GateConfig& gate) {
@@ -146,11 +185,13 @@ std::string Gating::status() const {
     const auto* const keys = keys_.keys();
     return fmt::format(
         R"({{"on":true,"keys":{{"usable":{},"count":{},"issuer":{},"circuit":"{}"}},)"
-        R"("policy":{{"file":{},"rules":{},"default":"{}","since":{}}},"tokens":{}}})",
+        R"("policy":{{"file":{},"rules":{},"default":"{}","since":{}}},"tokens":{},)"
+        R"("exchange":{{"algorithm":"{}","signing_keys":{}}}}})",
         keys != nullptr, keys == nullptr ? 0 : keys->size(), json_string(keys_.issuer()),
         http::to_string(keys_.circuit()), json_string(policy_file_),
         decider_.policy().rules().size(), gate::to_string(decider_.policy().fallback()),
-        json_time(policy_since_), decider_.tokens());
+        json_time(policy_since_), decider_.tokens(), shared_key_ ? "HS256" : "ES256",
+        signing_keys_.status());
 }
 
 Task<> Gating::drain(Duration limit) {
@@ -158,8 +199,10 @@ Task<> Gating::drain(Duration limit) {
 }
 
 Task<bool> Gating::stop(Duration limit) {
+    stopping_ = true;
+    const bool signed_off = co_await signing_keys_.stop(limit);
     co_await keys_.stop();
-    co_return co_await callers_.stop(limit);
+    co_return co_await callers_.stop(limit) && signed_off;
 }
 
 Task<> Gating::disconnect() {

@@ -1,6 +1,7 @@
 // What `serve` has of the gate: the route, the keys of session tokens, what is known of callers,
-// over connections of its own, the policy, and the reverse proxy. A gate that has none and trusts
-// no proxy answers nobody: it then asks nobody for keys either.
+// over connections of its own, the policy, the reverse proxy, and the exchange of tokens with keys
+// of rollcall's own. A gate that has no proxy and trusts none decides for nobody: it then asks for
+// Clerk's keys only when the first token is to be exchanged.
 #pragma once
 
 #include "base/metrics.hpp"
@@ -14,6 +15,8 @@
 #include "gate/callers.hpp"
 #include "gate/decide_route.hpp"
 #include "gate/decider.hpp"
+#include "gate/exchange.hpp"
+#include "gate/signing_keys.hpp"
 #include "http/router.hpp"
 #include "pg/pool.hpp"
 
@@ -30,6 +33,7 @@ public:
         const GateConfig& gate;
         Random& random;
         MetricsRegistry& metrics;
+        pg::Pool& pool;  // for what is no caller's wait
     };
 
     // `fetch` is empty where Clerk cannot be asked.
@@ -41,7 +45,10 @@ public:
     void add_routes(http::Router& router);
     // With the reverse proxy's listener, where there is one.
     Result<void> start();
-    // The schema is there. Until then who a caller is cannot be found out.
+    // The schema is there: reads the keys that tokens are signed with, so that they are known
+    // before anybody is told that this process is ready.
+    Task<> prepare();
+    // What follows of it. Until then who a caller is cannot be found out.
     void open(const directory::Directory& directory);
 
     // Takes the policy.
@@ -58,6 +65,7 @@ public:
 private:
     Task<directory::StandingsRead> read(std::span<const directory::StandingAsked> asked,
                                         bool with_sync_age);
+    Task<clerk::TokenVerdict> verify_for_exchange(std::string token);
     void take(const GateConfig& gate);
     void fetch_keys();
 
@@ -70,6 +78,10 @@ private:
     gate::Callers callers_;
     gate::Decider decider_;
     std::optional<Proxying> proxying_;
+    gate::SigningKeys signing_keys_;
+    std::optional<crypto::SigningKey> shared_key_;  // with the secret of the Supabase project
+    gate::Exchange exchange_;
+    bool stopping_ = false;
     std::string policy_file_;
     SystemTime policy_since_;
     prometheus::Gauge& rules_;

@@ -180,7 +180,8 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
             .metrics = metrics,
             .job_metrics = job_metrics},
            [this](auto batch, auto enqueued) { stored(batch, enqueued); }),
-      gating(executor, {.config = config, .gate = gate, .random = random, .metrics = metrics},
+      gating(executor,
+             {.config = config, .gate = gate, .random = random, .metrics = metrics, .pool = pool},
              polling.fetch_for_gate()),
       opening(executor,
               {.name = "open_directory", .poll_interval = [] { return open_retry_interval; }},
@@ -327,6 +328,7 @@ Task<int> Service::Parts::open_directory() {
         refuse("users_table_not_usable", opened.error());
         co_return 0;
     }
+    co_await gating.prepare();
     // Who is told to end while this was under way has stopped what would begin here.
     if (health.draining()) co_return 0;
     directory = std::move(*opened);
