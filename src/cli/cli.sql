@@ -173,3 +173,9 @@ SELECT coalesce(bool_and(has_schema_privilege(r.oid, 'rollcall', 'USAGE')
         AND has_function_privilege(r.oid, 'rollcall.user_id()', 'EXECUTE')
         AND has_function_privilege(r.oid, 'rollcall.clerk_id()', 'EXECUTE')), true) AS open
 FROM pg_roles r WHERE r.rolname = 'authenticated'
+
+-- name: signing_keys_facts
+-- As rollcall::gate::SigningKeys sees them, the newest last.
+SELECT s.kid, s.private_key, s.signs_from > now() AS ahead,
+    floor(date_part('epoch', now() - s.signs_from))::bigint AS signs_for
+FROM rollcall.signing_keys s ORDER BY s.generation

@@ -53,6 +53,9 @@ Task<> check_mirror(pg::Pool& pool, const Config& config, Findings& findings);
 Task<> check_database_role(pg::Pool& pool, Findings& findings);
 Task<> check_replication(pg::Pool& pool, Findings& findings);
 
+// The keys of rollcall's own tokens: each is one, and each is followed in time. Needs the schema.
+Task<> check_signing_keys(pg::Pool& pool, const Settings& settings, Findings& findings);
+
 // What callers with a token, and those without one, reach in this database: policies that no Clerk
 // id can match, tables and functions of the application that are open to everybody. Needs the
 // schema.

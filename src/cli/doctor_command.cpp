@@ -57,6 +57,11 @@ int examine(const Globals& globals) {
         if (has_schema) co_await check_mirror(pool, *config, findings);
         co_return exit_ok;
     });
+    const auto keys = try_once(*config, [&](pg::Pool& pool) -> Task<int> {
+        if (has_schema) co_await check_signing_keys(pool, *settings, findings);
+        co_return exit_ok;
+    });
+    if (!keys) findings.fail("signing_keys", keys.error(), advice_on(keys.error()));
     if (!supabase) findings.fail("mirror", supabase.error(), advice_on(supabase.error()));
     const auto polling = try_once(*config, [&](pg::Pool& pool) -> Task<int> {
         if (has_schema) co_await check_polling(pool, *config, instance, findings);

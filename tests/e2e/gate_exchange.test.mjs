@@ -252,6 +252,25 @@ test('a key is followed while tokens of it still verify', async () => {
   assert.deepEqual(await keysOf(other), published);
 });
 
+test('doctor sees the keys', async () => {
+  const lone = await freshDatabase(postgres);
+  const query = (text) => postgres.query(lone, text);
+  const doctor = () => {
+    const env = { ...service.env, DATABASE_URL: postgres.url(lone) };
+    const { checks } = JSON.parse(rollcall(['doctor', '--json'], env).stdout);
+    const { verdict, message } = checks.find(({ check }) => check === 'signing_keys');
+    return `${verdict} ${message}`;
+  };
+  assert.match(doctor(), /^ok none yet/);
+  const once = await Service.start(postgres.url(lone), environment());
+  await once.stop();
+  assert.equal(doctor(), 'ok 1 published, the newest signs');
+  await query("UPDATE rollcall.signing_keys SET signs_from = signs_from - interval '32 days'");
+  assert.equal(doctor(), 'warn the newest signs for 32 days, and nobody has made its follower');
+  await query("UPDATE rollcall.signing_keys SET kid = 'another'");
+  assert.equal(doctor(), 'fail the row of the key another holds another, or none');
+});
+
 test('with the secret of the Supabase project it is HS256, and the key set stays', async () => {
   const weak = rollcall(['serve'], {
     ...service.env,
