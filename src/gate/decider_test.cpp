@@ -278,7 +278,7 @@ TEST_F(DeciderTest, WhoMayNotIsForbidden) {
     const auto refused = [&](auto change) {
         const Caller before = caller;
         change(caller);
-        const std::string said = words(decide("/fresh"));
+        std::string said = words(decide("/fresh"));
         caller = before;
         return said;
     };
