@@ -1,5 +1,6 @@
 #include "clerk/key_set.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "base/random.hpp"
 #include "base/timeout.hpp"
@@ -77,6 +78,18 @@ private:
 
 }  // namespace
 
+http::ClientRequest key_request(const KeySource& source, std::chrono::milliseconds timeout) {
+    http::ClientRequest request;
+    request.url = source.url;
+    request.headers.add("Accept", "application/json");
+    if (!source.bearer.empty()) {
+        request.headers.add("Authorization", "Bearer " + std::string(source.bearer.reveal()));
+        request.headers.add("Clerk-API-Version", api_version);
+    }
+    request.timeout = timeout;
+    return request;
+}
+
 // Shared with the loop and with tokens that wait, which may outlive the KeySet for a moment.
 struct KeySet::State {
     State(Executor executor, KeySetConfig c, MetricsRegistry& metrics)
@@ -95,7 +108,6 @@ struct KeySet::State {
     Task<> run();
     Task<> refresh();
     Task<http::Attempt> ask();
-    [[nodiscard]] http::ClientRequest request() const;
     Outcome take(const http::Attempt& attempt);
     Outcome problem(Outcome outcome, std::string_view event, std::string_view reason);
     [[nodiscard]] bool usable() const {
@@ -141,22 +153,10 @@ private:
 
 }  // namespace
 
-http::ClientRequest KeySet::State::request() const {
-    http::ClientRequest request;
-    request.url = config.source.url;
-    request.headers.add("Accept", "application/json");
-    if (!config.source.bearer.empty()) {
-        request.headers.add("Authorization",
-                            "Bearer " + std::string(config.source.bearer.reveal()));
-        request.headers.add("Clerk-API-Version", api_version);
-    }
-    request.timeout = config.timeout;
-    return request;
-}
-
 Task<http::Attempt> KeySet::State::ask() {
     request_end.expires_after(bounded(config.timeout));
-    auto attempt = co_await with_end(upstream.send("get_jwks", request()), request_end);
+    auto attempt = co_await with_end(
+        upstream.send("get_jwks", key_request(config.source, config.timeout)), request_end);
     if (attempt) co_return *std::move(attempt);
     co_return http::Attempt{.failure = stopping ? "stopped" : "no answer in time"};
 }
@@ -312,6 +312,7 @@ Task<bool> KeySet::look_for(std::string kid) {
 
 Task<TokenVerdict> KeySet::verify(std::string token, const TokenRules& rules) {
     const auto judged = [&]() -> TokenVerdict {
+        failpoint("token.before_keys");
         const auto* const set = keys();
         if (set == nullptr) {
             return std::unexpected(

@@ -33,6 +33,10 @@ struct KeySetConfig {
     std::string user_agent = "rollcall";
 };
 
+// The request for the key set of a source that is not pinned.
+[[nodiscard]] http::ClientRequest key_request(const KeySource& source,
+                                              std::chrono::milliseconds timeout);
+
 class KeySet {
 public:
     KeySet(Executor executor, KeySetConfig config, MetricsRegistry& metrics);

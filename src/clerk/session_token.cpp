@@ -1,5 +1,6 @@
 #include "clerk/session_token.hpp"
 
+#include "base/failpoint.hpp"
 #include "crypto/jws.hpp"
 
 #include <algorithm>
@@ -47,6 +48,7 @@ std::expected<void, TokenRefusal> check_signature(const Jws& jws, const crypto::
         return std::unexpected(TokenRefusal{
             TokenReason::kid_unknown, "no key of the set has this kid", jws.kid.value_or("")});
     }
+    failpoint("token.before_signature");
     if (!key->serves(algorithm)) {
         return refuse(TokenReason::alg_not_allowed, "alg is not one that its key serves");
     }
@@ -118,6 +120,7 @@ TokenVerdict verify(std::string_view token, const crypto::JwkSet& keys, const To
     if (auto good = check_signature(*jws, keys.find(*jws->kid), *algorithm); !good) {
         return std::unexpected(good.error());
     }
+    failpoint("token.before_claims");
     auto claims = read_session_claims(jws->payload);
     if (!claims) return claims;
     if (auto fit = judge(*claims, rules, now); !fit) return std::unexpected(fit.error());
@@ -126,6 +129,7 @@ TokenVerdict verify(std::string_view token, const crypto::JwkSet& keys, const To
 
 std::expected<void, TokenRefusal> judge(const SessionClaims& claims, const TokenRules& rules,
                                         SystemTime now) {
+    failpoint("token.before_rules");
     if (auto fit = check_parties(claims, rules); !fit) return fit;
     if (auto fit = check_times(claims, rules, now); !fit) return fit;
     // Last, so that it says: good but for this.

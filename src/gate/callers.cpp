@@ -1,5 +1,6 @@
 #include "gate/callers.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "base/wakeup.hpp"
 #include "gate/caller_memory.hpp"
@@ -63,8 +64,7 @@ struct Callers::State : std::enable_shared_from_this<Callers::State> {
     Task<> wait_for(Record record, Duration limit);
     static Task<> pump(std::shared_ptr<State> self);
     std::vector<Record> next_batch();
-    Task<> question(const std::vector<Record>& batch, bool with_age,
-                    std::optional<StandingsRead>& answer);
+    Task<> question(const std::vector<Record>& batch, SteadyTime asked_at);
     void take(const std::vector<Record>& batch, SteadyTime asked_at, StandingsRead answer);
     void fail(const std::vector<Record>& batch, const Error& why);
     Task<bool> await_webhook(std::string clerk_id);
@@ -178,14 +178,17 @@ std::vector<Record> Callers::State::next_batch() {
     return batch;
 }
 
-Task<> Callers::State::question(const std::vector<Record>& batch, bool with_age,
-                                std::optional<StandingsRead>& answer) {
+Task<> Callers::State::question(const std::vector<Record>& batch, SteadyTime asked_at) {
+    failpoint("decide.before_question");
+    const bool with_age = !sync_age || asked_at - sync_age_at >= Duration(age_interval);
     std::vector<StandingAsked> asked;
     asked.reserve(batch.size());
     for (const Record& record : batch) {
         asked.push_back({.clerk_id = record->clerk_id, .session_id = record->session_id});
     }
-    answer = co_await read(asked, with_age);
+    auto answer = co_await read(asked, with_age);
+    failpoint("decide.after_question");
+    take(batch, asked_at, std::move(answer));
 }
 
 // One statement after the other for as long as somebody is due: what comes while one is under way
@@ -197,18 +200,11 @@ Task<> Callers::State::pump(std::shared_ptr<State> self) {
         const SteadyTime asked_at = self->clock.steady();
         self->question_at = asked_at;
         ++self->questions;
-        const bool with_age =
-            !self->sync_age || asked_at - self->sync_age_at >= Duration(age_interval);
         const auto begun = std::chrono::steady_clock::now();
-        std::optional<StandingsRead> answer;
-        const auto done = co_await jobs::caught(self->question(batch, with_age, answer));
+        const auto done = co_await jobs::caught(self->question(batch, asked_at));
         self->metrics.asked(std::chrono::steady_clock::now() - begun, batch.size(),
                             done.has_value());
-        if (done) {
-            self->take(batch, asked_at, *std::move(answer));
-        } else {
-            self->fail(batch, done.error());
-        }
+        if (!done) self->fail(batch, done.error());
     }
     self->pumping = false;
     self->idle.wake();

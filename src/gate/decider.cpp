@@ -1,5 +1,6 @@
 #include "gate/decider.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "jobs/work_loop.hpp"
 
@@ -87,6 +88,7 @@ void Decider::use(std::shared_ptr<const Policy> policy) {
 }
 
 Task<Verdict> Decider::decide(std::string_view peer, const http::Fields& headers) {
+    failpoint("decide.before_target");
     return decide_on(forwarded_target(peer, headers, config_.trusted_proxies), headers);
 }
 
@@ -121,6 +123,7 @@ Task<> Decider::judge(const Asked& target, const http::Fields& headers, Verdict&
         refuse_target(verdict, target.error());
         co_return;
     }
+    failpoint("decide.before_rule");
     const auto policy = policy_;  // whose rules the decision refers to
     const Decision decision = policy->decide(*target);
     verdict.access = decision.access;
@@ -134,6 +137,7 @@ Task<> Decider::judge(const Asked& target, const http::Fields& headers, Verdict&
         deny(verdict, reason_no_rule, "no rule allows it");
         co_return;
     }
+    failpoint("decide.before_token");
     const auto token = presented_token(headers, target->method, config_.carrier);
     if (!token) {
         refuse_carrier(verdict, token.error());
@@ -150,6 +154,7 @@ Task<> Decider::judge(const Asked& target, const http::Fields& headers, Verdict&
 
 // A token that is remembered is judged again in all but its signature.
 Task<clerk::TokenVerdict> Decider::claims_of(std::string_view token, Cached& cached) {
+    failpoint("decide.before_memory");
     const auto hash = crypto::sha256(token);
     const auto generation = sources_.key_generation();
     if (generation) {
@@ -163,6 +168,7 @@ Task<clerk::TokenVerdict> Decider::claims_of(std::string_view token, Cached& cac
     }
     cached = Cached::miss;
     auto verified = co_await sources_.verify(std::string(token));
+    failpoint("decide.before_keep");
     // It may have been verified by other keys than those that were there before.
     if (verified && generation && sources_.key_generation() == generation) {
         tokens_.keep(hash, *generation, std::make_shared<const clerk::SessionClaims>(*verified),
@@ -173,15 +179,18 @@ Task<clerk::TokenVerdict> Decider::claims_of(std::string_view token, Cached& cac
 
 Task<> Decider::judge_caller(const clerk::SessionClaims& claims, const Decision& decision,
                              Verdict& verdict) {
+    failpoint("decide.before_caller");
     const auto caller = co_await sources_.find(claims.subject, claims.session_id);
     if (!caller) {
         deny(verdict, reason_policy_error, "who the caller is cannot be found out now");
         co_return;
     }
+    failpoint("decide.before_standing");
     if (const auto refusal = judge_standing(*caller, demand_of(decision))) {
         refuse_standing(verdict, *refusal);
         co_return;
     }
+    failpoint("decide.before_identity");
     verdict.identity = {.user_id = caller->standing.user_id,
                         .subject = claims.subject,
                         .session = claims.session_id,

@@ -1,5 +1,6 @@
 #include "gate/provisioning.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/wakeup.hpp"
 #include "jobs/work_loop.hpp"
 
@@ -66,6 +67,7 @@ struct Provisioning::State : std::enable_shared_from_this<Provisioning::State> {
 namespace {
 
 Task<> fetch_into(const Provisioning::Fetch& fetch, std::string clerk_id, bool& done) {
+    failpoint("decide.before_provision");
     done = co_await fetch(std::move(clerk_id));
 }
 

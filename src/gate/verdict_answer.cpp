@@ -1,5 +1,6 @@
 #include "gate/verdict_answer.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/json.hpp"
 #include "gate/identity_headers.hpp"
 
@@ -61,6 +62,7 @@ http::Fields identity_fields(const Verdict& verdict) {
     for (std::size_t i = 0; i < values.size(); ++i) {
         fields.set(identity_headers.at(i), values.at(i));
     }
+    failpoint("decide.before_answer");
     fields.set("X-Rollcall-Path", verdict.path);
     return fields;
 }

@@ -25,30 +25,46 @@
 namespace rollcall {
 namespace {
 
-constexpr std::array<std::string_view, 23> names{
-    "webhook.verified",       //
-    "intake.before_commit",   //
-    "intake.after_commit",    //
-    "apply.before_batch",     //
-    "apply.after_batch",      //
-    "worker.after_claim",     //
-    "worker.before_end",      //
-    "worker.after_end",       //
-    "pass.after_page",        //
-    "pass.before_save",       //
-    "pass.before_completed",  //
-    "journal.before_write",   //
-    "journal.half_written",   //
-    "journal.before_sync",    //
-    "journal.after_sync",     //
-    "spooling.after_commit",  //
-    "mirror.after_row",       //
-    "mirror.before_create",   //
-    "mirror.after_create",    //
-    "mirror.after_update",    //
-    "mirror.before_written",  //
-    "mirror.after_remove",    //
-    "mirror.after_move",
+constexpr std::array<std::string_view, 39> names{
+    "webhook.verified",         //
+    "intake.before_commit",     //
+    "intake.after_commit",      //
+    "apply.before_batch",       //
+    "apply.after_batch",        //
+    "worker.after_claim",       //
+    "worker.before_end",        //
+    "worker.after_end",         //
+    "pass.after_page",          //
+    "pass.before_save",         //
+    "pass.before_completed",    //
+    "journal.before_write",     //
+    "journal.half_written",     //
+    "journal.before_sync",      //
+    "journal.after_sync",       //
+    "spooling.after_commit",    //
+    "mirror.after_row",         //
+    "mirror.before_create",     //
+    "mirror.after_create",      //
+    "mirror.after_update",      //
+    "mirror.before_written",    //
+    "mirror.after_remove",      //
+    "mirror.after_move",        //
+    "decide.before_target",     //
+    "decide.before_rule",       //
+    "decide.before_token",      //
+    "decide.before_memory",     //
+    "token.before_keys",        //
+    "token.before_signature",   //
+    "token.before_claims",      //
+    "token.before_rules",       //
+    "decide.before_keep",       //
+    "decide.before_caller",     //
+    "decide.before_question",   //
+    "decide.after_question",    //
+    "decide.before_provision",  //
+    "decide.before_standing",   //
+    "decide.before_identity",   //
+    "decide.before_answer",     //
 };
 
 enum class Action : std::uint8_t { abort, stop, sleep, raise };
@@ -126,6 +142,7 @@ void strike(const Armed& point) {
             std::this_thread::sleep_for(point.pause);
             return;
         case Action::raise:
+            std::fprintf(stderr, "fail point %s\n", point.name.c_str());
             throw Unavailable("fail point " + point.name);
     }
 }
