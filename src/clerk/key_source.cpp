@@ -1,5 +1,7 @@
 #include "clerk/key_source.hpp"
 
+#include "crypto/base64url.hpp"
+#include "crypto/digest.hpp"
 #include "crypto/encoding.hpp"
 #include "http/client.hpp"
 
@@ -91,6 +93,16 @@ Result<KeySource> choose_key_source(const KeySettings& settings) {
         return std::unexpected(good.error());
     }
     return source;
+}
+
+std::vector<std::string> session_cookies(std::string_view publishable_key) {
+    constexpr std::size_t suffix_bytes = 8;
+    const std::string shared = "__session";
+    if (publishable_key.empty()) return {shared};
+    const auto hash = crypto::sha1(publishable_key);
+    const auto suffix =
+        crypto::base64url_encode(std::string(hash.begin(), hash.end())).substr(0, suffix_bytes);
+    return {shared + "_" + suffix, shared};
 }
 
 }  // namespace rollcall::clerk

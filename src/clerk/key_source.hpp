@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rollcall::clerk {
 
@@ -35,5 +36,10 @@ struct KeySource {
 // "https://clerk.example.com" of a publishable key: its third part is the base64 of that host and
 // a dollar sign (clerk.com/docs/guides/how-clerk-works/overview#publishable-key).
 [[nodiscard]] Result<std::string> frontend_api_of(std::string_view publishable_key);
+
+// Names of the cookies that clerk-js keeps the session token in, those of this instance alone
+// first: on a development host several instances share "__session". The suffix is the beginning of
+// the base64url of the publishable key's SHA-1 (getCookieSuffix of @clerk/shared).
+[[nodiscard]] std::vector<std::string> session_cookies(std::string_view publishable_key);
 
 }  // namespace rollcall::clerk

@@ -102,5 +102,12 @@ TEST(KeySource, ReadsTheHostInAPublishableKey) {
     }
 }
 
+// What getCookieSuffix of @clerk/shared 4.41.0 makes of it.
+TEST(SessionCookies, ThatOfTheInstanceGoesFirst) {
+    EXPECT_EQ(session_cookies("pk_test_Y2xlcmsuZXhhbXBsZS5jb20k"),
+              (std::vector<std::string>{"__session_l2OS3d9k", "__session"}));
+    EXPECT_EQ(session_cookies(""), (std::vector<std::string>{"__session"}));
+}
+
 }  // namespace
 }  // namespace rollcall::clerk

@@ -128,8 +128,10 @@ Result<GateConfig> read_gate_config(const Settings& settings) {
     if (auto read = read_token_rules(settings, config.token); !read) {
         return std::unexpected(read.error());
     }
-    config.carrier = {.cookie = settings.boolean("gate.session_cookie"),
-                      .origins = config.token.authorized_parties};
+    config.carrier.origins = config.token.authorized_parties;
+    if (settings.boolean("gate.session_cookie")) {
+        config.carrier.cookies = clerk::session_cookies(config.keys.publishable_key);
+    }
     config.verbose = settings.boolean("gate.verbose_errors");
     auto proxy = read_proxy(settings);
     if (!proxy) return std::unexpected(proxy.error());

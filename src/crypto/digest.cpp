@@ -39,14 +39,20 @@ Sha256 sha256(std::string_view bytes) {
     return digest;
 }
 
-Uuid uuid_v5(const Uuid& name_space, std::string_view name) {
+Sha1 sha1(std::string_view bytes) {
     static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA1", nullptr);
+    Sha1 digest{};
+    unsigned size = 0;
+    ensure(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, algorithm, nullptr) == 1 &&
+               size == digest.size(),
+           "SHA-1 is there");
+    return digest;
+}
+
+Uuid uuid_v5(const Uuid& name_space, std::string_view name) {
     std::string bytes(std::begin(name_space.bytes), std::end(name_space.bytes));
     bytes += name;
-    std::array<std::uint8_t, EVP_MAX_MD_SIZE> digest{};
-    unsigned size = 0;
-    ensure(EVP_Digest(bytes.data(), bytes.size(), digest.data(), &size, algorithm, nullptr) == 1,
-           "SHA-1 is there");
+    const Sha1 digest = sha1(bytes);
     Uuid uuid{};
     std::copy_n(digest.begin(), std::size(uuid.bytes), std::begin(uuid.bytes));
     uuid.bytes[6] = static_cast<std::uint8_t>(0x50U | (uuid.bytes[6] & 0x0FU));

@@ -16,6 +16,10 @@ using Sha256 = std::array<std::uint8_t, 32>;
 
 [[nodiscard]] Sha256 sha256(std::string_view bytes);
 
+// Not for secrets.
+using Sha1 = std::array<std::uint8_t, 20>;
+[[nodiscard]] Sha1 sha1(std::string_view bytes);
+
 // Version 5 (RFC 9562): the id that `name` has in `name_space`, the same everywhere and for ever.
 // Not for secrets: SHA-1.
 [[nodiscard]] Uuid uuid_v5(const Uuid& name_space, std::string_view name);

@@ -3,11 +3,12 @@
 #include "crypto/encoding.hpp"
 
 #include <gtest/gtest.h>
+#include <span>
 
 namespace rollcall::crypto {
 namespace {
 
-std::string hex(const Sha256& digest) {
+std::string hex(std::span<const std::uint8_t> digest) {
     return hex_encode(
         std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
@@ -24,6 +25,10 @@ TEST(Sha256Digest, VectorsOfFips180) {
 Uuid name_space(std::uint8_t number) {
     return {{0x6b, 0xa7, 0xb8, number, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4,
              0x30, 0xc8}};
+}
+
+TEST(Sha1, VectorsOfFips180) {
+    EXPECT_EQ(hex(sha1("abc")), "a9993e364706816aba3e25717850c26c9cd0d89d");
 }
 
 TEST(UuidV5, VectorsOfRfc9562AndPostgresql) {

@@ -345,7 +345,7 @@ TEST_F(DeciderTest, ACookieCountsOnlyWhereItIsAllowed) {
     headers.add("Cookie", "__session=good");
     EXPECT_EQ(words(decide(headers)), "401 missing_token");
     made.reset();
-    config.carrier = {.cookie = true, .origins = {"https://app.example.com"}};
+    config.carrier = {.cookies = {"__session"}, .origins = {"https://app.example.com"}};
     EXPECT_EQ(words(decide(headers)), "401 missing_token");
     headers.add("Origin", "https://app.example.com");
     EXPECT_EQ(words(decide(headers)), "200 ok");

@@ -12,7 +12,6 @@ namespace {
 
 using Shown = std::expected<std::string_view, CarrierFault>;
 
-constexpr std::string_view cookie_name = "__session";
 // RFC 9110, section 9.2.1.
 constexpr std::array<std::string_view, 4> safe_methods{"GET", "HEAD", "OPTIONS", "TRACE"};
 
@@ -30,7 +29,7 @@ Shown from_authorization(const http::Fields& headers) {
     return token;
 }
 
-Shown from_cookie(const http::Fields& headers) {
+Shown from_cookie(const http::Fields& headers, std::string_view cookie) {
     std::string_view token;
     for (const auto& [name, value] : headers.all()) {
         if (!http::same_name(name, "Cookie")) continue;
@@ -40,7 +39,7 @@ Shown from_cookie(const http::Fields& headers) {
             const std::string_view pair = trimmed(rest.substr(0, end));
             rest.remove_prefix(std::min(end + 1, rest.size()));
             const std::size_t equals = pair.find('=');
-            if (equals == std::string_view::npos || pair.substr(0, equals) != cookie_name) continue;
+            if (equals == std::string_view::npos || pair.substr(0, equals) != cookie) continue;
             const std::string_view found = pair.substr(equals + 1);
             if (found.empty()) continue;
             if (!token.empty() && token != found) return std::unexpected(CarrierFault::repeated);
@@ -49,6 +48,14 @@ Shown from_cookie(const http::Fields& headers) {
     }
     if (token.empty()) return std::unexpected(CarrierFault::none);
     return token;
+}
+
+Shown from_cookies(const http::Fields& headers, const std::vector<std::string>& cookies) {
+    for (const std::string& cookie : cookies) {
+        Shown shown = from_cookie(headers, cookie);
+        if (shown || shown.error() != CarrierFault::none) return shown;
+    }
+    return std::unexpected(CarrierFault::none);
 }
 
 bool contains(const auto& all, std::string_view one) {
@@ -86,8 +93,7 @@ std::string_view describe(CarrierFault fault) {
 Shown presented_token(const http::Fields& headers, std::string_view method,
                       const CarrierRules& rules) {
     const Shown header = from_authorization(headers);
-    if (!rules.cookie) return header;
-    const Shown cookie = from_cookie(headers);
+    const Shown cookie = from_cookies(headers, rules.cookies);
     if (header) {
         if (cookie && *cookie != *header) return std::unexpected(CarrierFault::differ);
         return header;

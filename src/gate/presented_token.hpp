@@ -1,5 +1,5 @@
 // Which session token a request shows: `Authorization: Bearer` (RFC 6750, section 2.1), and where
-// the operator says so the cookie `__session`, as Clerk's own SDKs read it. Never the query. Pure.
+// the operator says so a cookie of Clerk's. Never the query. Pure.
 // A cookie comes with requests that another site caused, so for methods that change something, and
 // for WebSockets, it counts only where the browser says that this site did (Sec-Fetch-Site, else
 // Origin).
@@ -16,7 +16,8 @@
 namespace rollcall::gate {
 
 struct CarrierRules {
-    bool cookie = false;
+    // Names of cookies that count, who goes before whom; none: the header only.
+    std::vector<std::string> cookies;
     std::vector<std::string> origins;  // "https://app.example.com": of whom an Origin may speak
 };
 

@@ -11,7 +11,8 @@ namespace {
 using Pairs = std::initializer_list<std::pair<std::string_view, std::string_view>>;
 
 const CarrierRules header_only;
-const CarrierRules with_cookie{.cookie = true, .origins = {"https://app.example.com"}};
+const CarrierRules with_cookie{.cookies = {"__session_own12345", "__session"},
+                               .origins = {"https://app.example.com"}};
 
 // The token, or the fault in words.
 std::string shown(Pairs pairs, const CarrierRules& rules = header_only,
@@ -61,6 +62,23 @@ TEST(PresentedToken, ACookieCountsOnlyWhereItIsAllowed) {
     EXPECT_EQ(shown({{"Cookie", "__session=a; __session=b"}}, with_cookie),
               fault(CarrierFault::repeated));
     EXPECT_EQ(shown({{"Cookie", "__session="}}, with_cookie), fault(CarrierFault::none));
+}
+
+// On a development host several applications of Clerk's set __session: that of the instance counts.
+TEST(PresentedToken, TheInstancesOwnCookieGoesFirst) {
+    EXPECT_EQ(shown({{"Cookie", "__session=other; __session_own12345=a"}}, with_cookie), "a");
+    EXPECT_EQ(shown({{"Cookie", "__session_own12345=a"}}, with_cookie), "a");
+    EXPECT_EQ(shown({{"Cookie", "__session_own12345=; __session=a"}}, with_cookie), "a");
+    EXPECT_EQ(shown({{"Cookie", "__session_another=b; __session=a"}}, with_cookie), "a");
+    EXPECT_EQ(shown({{"Cookie", "__session_another=b"}}, with_cookie), fault(CarrierFault::none));
+    EXPECT_EQ(shown({{"Cookie", "__session_own12345=a; __session_own12345=b"}}, with_cookie),
+              fault(CarrierFault::repeated));
+    EXPECT_EQ(shown({{"Cookie", "__session_own12345=a"}}), fault(CarrierFault::none));
+    EXPECT_EQ(
+        shown({{"Authorization", "Bearer a"}, {"Cookie", "__session_own12345=b"}}, with_cookie),
+        fault(CarrierFault::differ));
+    EXPECT_EQ(shown({{"Cookie", "__session_own12345=a"}}, with_cookie, "POST"),
+              fault(CarrierFault::cross_site));
 }
 
 TEST(PresentedToken, HeaderAndCookieMustAgree) {

@@ -5,6 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { getCookieSuffix } from '@clerk/shared/keys';
 
 import {
   Publisher,
@@ -147,6 +148,79 @@ test('a token counts in one header only, never in the query or a cookie', async 
     await as({ Authorization: [`Bearer ${token}`, `Bearer ${token}`] }),
     '401 malformed',
   );
+});
+
+test('with session_cookie the cookie counts, that of the instance first', async () => {
+  const key = 'pk_test_Y2xlcmsuZXhhbXBsZS5jb20k'; // of clerk.example.com
+  const own = `__session_${await getCookieSuffix(key)}`;
+  const browsed = await Service.start(postgres.url(database), {
+    ...environment(),
+    ROLLCALL_GATE_SESSION_COOKIE: 'true',
+    ROLLCALL_GATE_VERBOSE_ERRORS: 'false',
+    ROLLCALL_LOG_LEVEL: 'debug',
+    CLERK_PUBLISHABLE_KEY: key,
+  });
+  try {
+    await until(() => browsed.log.includes('jwks_taken'), 'the keys');
+    await user('user_cookie');
+    const token = tokenOf('user_cookie');
+    const forged = { key: 'other', head: { kid: 'ins_main' } };
+    const other = tokenOf('user_cookie', {}, forged);
+    const as = (headers, method) =>
+      decide(browsed, '/x', { headers, method }).then((answer) => answer.status);
+    assert.equal(await as({ Cookie: `__session=${token}` }), 200);
+    assert.equal(await as({ Cookie: `theme=1; ${own}=${token}` }), 200);
+    assert.equal(await as({ Cookie: `__session=${other}; ${own}=${token}` }), 200);
+    assert.equal(await as({ Cookie: `__session=${token}; ${own}=${other}` }), 401);
+    assert.equal(await as({ Cookie: `__session_another1=${token}` }), 401);
+    const both = { Cookie: `__session=${token}`, Authorization: `Bearer ${token}` };
+    assert.equal(await as(both), 200);
+    assert.equal(await as({ ...both, Authorization: `Bearer ${tokenOf('user_cookie')}` }), 401);
+    // What changes something must come from the same site.
+    const cookie = { Cookie: `__session=${token}` };
+    assert.equal(await as(cookie, 'POST'), 401);
+    assert.equal(await as({ ...cookie, 'Sec-Fetch-Site': 'cross-site' }, 'POST'), 401);
+    assert.equal(await as({ ...cookie, 'Sec-Fetch-Site': 'same-origin' }, 'POST'), 200);
+    assert.equal(await as({ ...cookie, Origin: 'https://evil.example' }, 'POST'), 401);
+    assert.equal(await as({ ...cookie, Origin: party }, 'POST'), 200);
+
+    // Not verbose: the client is told no reason, the log is.
+    const refused = await decide(browsed, '/x', { token: other });
+    const challenge = 'Bearer realm="rollcall", error="invalid_token"';
+    assert.equal(refused.headers['www-authenticate'], challenge);
+    const { type, title, status, instance, request_id: id, ...rest } = refused.json;
+    assert.deepEqual([type, title, status, instance], ['about:blank', 'Unauthorized', 401, id]);
+    assert.deepEqual(rest, {});
+    const forbidden = await decide(browsed, '//x', { token });
+    assert.equal(forbidden.status, 403);
+    assert.ok(!forbidden.text.includes('bad_target'));
+    const told = (reason) =>
+      until(() => browsed.log.includes(`"reason":"${reason}"`), `${reason} in the log`);
+    await told('bad_signature');
+    await told('bad_target');
+  } finally {
+    await browsed.stop();
+  }
+});
+
+test('who is banned or locked is refused by an event, and let in again by one', async () => {
+  for (const how of ['banned', 'locked']) {
+    const id = `user_${how}`;
+    await user(id);
+    const token = tokenOf(id);
+    const ask = () => decide(service, '/x', { token }).then(said);
+    assert.equal(await ask(), '200 ok');
+    const say = async (more) => {
+      const event = userEvent('user.updated', id, (version += 1), more);
+      assert.equal((await service.deliver(event)).status, 202);
+    };
+    await say({ [how]: true });
+    await until(async () => (await ask()) === '403 user_banned', how);
+    const another = tokenOf(id, { sid: 'sess_another' });
+    assert.equal(said(await decide(service, '/x', { token: another })), '403 user_banned');
+    await say({ [how]: false });
+    await until(async () => (await ask()) === '200 ok', `no longer ${how}`);
+  }
 });
 
 test('what cannot be judged is 403: the target, and who says it', async () => {
