@@ -61,6 +61,11 @@ Task<> check_signing_keys(pg::Pool& pool, const Settings& settings, Findings& fi
 // schema.
 Task<> check_row_access(pg::Pool& pool, const Config& config, Findings& findings);
 
+// Where the gate answers somebody: its settings and policy, whose tokens count, and that the keys
+// they are verified with can be had.
+Task<> check_gate(Executor executor, const Settings& settings, const Config& config,
+                  Findings& findings);
+
 // A clock that is `offset` seconds from `whose`; it has whole seconds.
 void check_offset(std::string check, std::string_view whose, std::int64_t offset,
                   Findings& findings);

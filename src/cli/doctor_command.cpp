@@ -68,6 +68,15 @@ int examine(const Globals& globals) {
         co_return exit_ok;
     });
     if (!polling) findings.fail("sync", polling.error(), advice_on(polling.error()));
+    const auto gate = try_once(*config, [&](pg::Pool&) -> Task<int> {
+        co_await check_gate(co_await asio::this_coro::executor, *settings, *config, findings);
+        co_return exit_ok;
+    });
+    if (!gate) {
+        findings.fail("gate_keys", gate.error(),
+                      "check the key set's address, and the network from here: until it answers "
+                      "no session token is believed");
+    }
     fmt::print("{}", globals.json ? findings.as_json() : findings.as_text());
     if (findings.bad_configuration()) return exit_configuration;
     return findings.any_failed() ? exit_found : exit_ok;
@@ -101,7 +110,8 @@ void add_doctor_command(CLI::App& app, const Globals& globals, int& exit_code) {
     auto* command = app.add_subcommand(
         "doctor",
         "Checks configuration, database, clock, schema, users table, queue, webhook secret, Clerk, "
-        "polling, the mirror and this machine; a line of advice each. 1 when something is wrong, "
+        "polling, the mirror, the gate and this machine; a line of advice each. 1 when something "
+        "is wrong, "
         "78 when the settings are");
     const auto arguments = std::make_shared<DoctorArguments>();
     SelfTestTarget& target = arguments->target;
