@@ -165,6 +165,7 @@ TEST_F(KeySetTest, RecoversFromAPublisherThatNeverAnswered) {
 
 // fault 35
 TEST_F(KeySetTest, ANewKidIsFetchedAndTheTokenJudgedAgain) {
+    config.miss_wait = 1h;  // that it need not wait for
     open_and_wait();
     publish({&first, &second});
     EXPECT_EQ(verdict_on(second), "ok");
@@ -178,6 +179,40 @@ TEST_F(KeySetTest, WithinTheCoolDownAKidIsNotAskedFor) {
     publish({&first, &second});
     EXPECT_EQ(verdict_on(second), "kid_unknown");
     EXPECT_EQ(asked.size(), 1U);
+}
+
+TEST_F(KeySetTest, AKidBeyondAnyKeysIsNotAskedFor) {
+    open_and_wait();
+    EXPECT_FALSE(run(set->look_for(std::string(crypto::JwkSet::kid_bytes_max + 1, 'k'))));
+    EXPECT_EQ(asked.size(), 1U);
+    EXPECT_FALSE(run(set->look_for(std::string(crypto::JwkSet::kid_bytes_max, 'k'))));
+    EXPECT_EQ(asked.size(), 2U);
+}
+
+TEST_F(KeySetTest, WhoWouldBeOneTooManyDoesNotWait) {
+    config.waiting_max = 0;
+    open_and_wait();
+    publish({&first, &second});
+    EXPECT_EQ(verdict_on(second), "kid_unknown");
+    EXPECT_EQ(asked.size(), 1U);
+}
+
+// What was verified before is remembered for one generation.
+TEST_F(KeySetTest, AGenerationLastsUntilTheSetChanges) {
+    config.schedule.ttl = 1ms;
+    config.schedule.cooldown = 20ms;
+    open();
+    EXPECT_FALSE(set->generation().has_value());
+    run_until([this] { return set->keys() != nullptr; });
+    const auto begun = set->generation();
+    EXPECT_TRUE(begun.has_value());
+    const double ok = refreshes("timer", "ok");
+    run_until([&] { return refreshes("timer", "ok") > ok; });
+    EXPECT_EQ(set->generation(), begun);
+    publish({&second});
+    run_until([this] { return set->keys()->find(first.kid()) == nullptr; });
+    EXPECT_TRUE(set->generation().has_value());
+    EXPECT_NE(set->generation(), begun);
 }
 
 TEST_F(KeySetTest, ManyTokensOfANewKidMakeOneRequest) {
@@ -241,6 +276,7 @@ TEST_F(KeySetTest, ABadSetReplacesNoGoodOne) {
             [&] { return refreshes("timer", "refused") + refreshes("timer", "failed") > before; });
         EXPECT_EQ(verdict_on(first), "ok") << bad.substr(0, 60);
     }
+    EXPECT_GE(refreshes("timer", "failed"), 1) << "what is too large is not read to its end";
     EXPECT_EQ(metric(R"(rollcall_jwks_stale{issuer="https://i"})"), 1);
     EXPECT_THAT(std::string(capture.text()), HasSubstr("symmetric_key"));
     EXPECT_THAT(std::string(capture.text()), HasSubstr("duplicate_kid"));
@@ -260,6 +296,7 @@ TEST_F(KeySetTest, WithoutAnAnswerForLongEnoughNothingServes) {
     always = http::Response::text(500, "");
     EXPECT_EQ(verdict_on(first), "ok");
     run_until([this] { return set->keys() == nullptr; });
+    EXPECT_FALSE(set->generation().has_value());
     EXPECT_EQ(verdict_on(first), "jwks_unavailable");
     EXPECT_EQ(metric(R"(rollcall_jwks_keys{issuer="https://i"})"), 0);
     publish({&first});
