@@ -79,6 +79,38 @@ TEST_F(GateSigningKeysTest, ManyThatStartAtOnceMakeOne) {
     for (const auto& one : keys) EXPECT_EQ(active_kid(*one), active_kid(*keys.front()));
 }
 
+TEST_F(GateSigningKeysTest, WhoIsAboutToMakeTheSameOneWaitsAndMakesNone) {
+    const auto add = [this](pg::Transaction& other) -> Task<> {
+        const auto key = crypto::SigningKey::make();
+        const Secret pem = key.to_pem();
+        co_await other.execute(sql::signing_key_add, pg::Params()
+                                                         .text(key.kid())
+                                                         .text(pem.reveal())
+                                                         .bigint(config.lifetime.count())
+                                                         .bigint(config.published_ahead.count()));
+    };
+    registries.emplace_back();
+    SigningKeys late(io.get_executor(), pool, config, registries.back());
+    {
+        pg::Transaction other = run(pool.begin());
+        run(add(other));
+        bool ended = false;
+        asio::co_spawn(io, late.refresh(), [&](const std::exception_ptr& failure) {
+            EXPECT_FALSE(failure);
+            ended = true;
+        });
+        EXPECT_TRUE(wait_until([&] {
+            return ended || sql("SELECT count(*) FROM pg_locks WHERE NOT granted") != "0";
+        }));
+        EXPECT_FALSE(ended);
+        run(other.commit());
+        EXPECT_TRUE(wait_until([&] { return ended; }));
+    }
+    EXPECT_EQ(count(), "1");
+    ASSERT_NE(late.active(), nullptr);
+    EXPECT_EQ(late.active()->kid(), sql("SELECT kid FROM rollcall.signing_keys"));
+}
+
 TEST_F(GateSigningKeysTest, EachIsPublishedBeforeItSignsAndAfter) {
     SigningKeys& keys = instance();
     const std::string first = active_kid(keys);
