@@ -3,6 +3,7 @@
 #include "base/ascii.hpp"
 #include "base/clock.hpp"
 #include "base/nearest.hpp"
+#include "base/toml_text.hpp"
 #include "cli/defaults.hpp"
 
 #include <fmt/format.h>
@@ -124,6 +125,12 @@ Result<void> put_text(Values& values, const SettingKey& key, std::string value, 
     return {};
 }
 
+std::optional<std::string> string_of(const toml::node& node) {
+    auto value = node.value_exact<std::string>();
+    if (value) *value = toml_restored(*value);
+    return value;
+}
+
 // The text of a TOML value, or nothing when its type is not that of the key.
 std::optional<Setting> from_node(SettingType type, const toml::node& node) {
     Setting setting;
@@ -131,7 +138,7 @@ std::optional<Setting> from_node(SettingType type, const toml::node& node) {
         const auto* array = node.as_array();
         if (array == nullptr) return {};
         for (const auto& element : *array) {
-            const auto item = element.value_exact<std::string>();
+            const auto item = string_of(element);
             if (!item) return {};
             setting.list.push_back(*item);
             setting.text += (setting.text.empty() ? "" : " ") + *item;
@@ -154,7 +161,7 @@ std::optional<Setting> from_node(SettingType type, const toml::node& node) {
         setting.text = *value ? "true" : "false";
         return setting;
     }
-    const auto value = node.value_exact<std::string>();
+    const auto value = string_of(node);
     if (!value || !well_formed(type, *value)) return {};
     setting.text = *value;
     return setting;
@@ -166,7 +173,7 @@ Result<void> put_node(Values& values, const std::string& name, const toml::node&
     if (name.ends_with("_file")) {
         const SettingKey* key = find_key(name.substr(0, name.size() - 5));
         if (key != nullptr && key->secret) {
-            const auto path = node.value_exact<std::string>();
+            const auto path = string_of(node);
             if (!path) return std::unexpected(bad(source, name, "must be a path"));
             auto content = read_file(*path);
             if (!content) return std::unexpected(bad(source, name, "cannot read " + *path));
@@ -187,7 +194,11 @@ Result<void> put_node(Values& values, const std::string& name, const toml::node&
 }
 
 Result<void> put_document(Values& values, std::string_view document, const std::string& file) {
-    const toml::parse_result parsed = toml::parse(document, file);
+    const auto ascii = toml_in_ascii(document);
+    if (!ascii) {
+        return fail(ErrorCode::bad_configuration, fmt::format("{}: {}", file, ascii.error()));
+    }
+    const toml::parse_result parsed = toml::parse(*ascii, file);
     if (!parsed) {
         return fail(ErrorCode::bad_configuration,
                     fmt::format("{}:{}: {}", file, parsed.error().source().begin.line,
@@ -197,11 +208,12 @@ Result<void> put_document(Values& values, std::string_view document, const std::
         const auto* entries = content.as_table();
         if (entries == nullptr) {
             return std::unexpected(bad(fmt::format("{}:{}", file, content.source().begin.line),
-                                       section.str(), "every key belongs to a [section]"));
+                                       toml_restored(section.str()),
+                                       "every key belongs to a [section]"));
         }
         for (const auto& [key, node] : *entries) {
-            const auto put =
-                put_node(values, fmt::format("{}.{}", section.str(), key.str()), node, file);
+            const auto put = put_node(
+                values, toml_restored(fmt::format("{}.{}", section.str(), key.str())), node, file);
             if (!put) return put;
         }
     }

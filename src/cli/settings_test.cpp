@@ -158,6 +158,18 @@ TEST_F(SettingsTest, WrongTypesAreNamedWithTheFormWanted) {
         HasSubstr("environment ROLLCALL_JOBS_LEASE: jobs.lease: \"soon\" is not a duration"));
 }
 
+// toml++ 3.3 runs into undefined behaviour at some of these letters, were it given them.
+TEST_F(SettingsTest, LettersBeyondAscii) {
+    file("[clerk] # \xD1\xB9\napi_url = \"https://\xC3\xA9~.example.com/~C3\"\n");
+    EXPECT_EQ(load().text("clerk.api_url"), "https://\xC3\xA9~.example.com/~C3");
+    file("[serve]\n\xD1\xB9 = 1\n");
+    EXPECT_THAT(refusal(), HasSubstr("test.toml:2: "));
+    file("[serve]\n\"\xC3\xA9\" = 1\n");
+    EXPECT_THAT(refusal(), HasSubstr("test.toml:2: serve.\xC3\xA9: there is no such key"));
+    file("[serve]\nlisten = \"\xFF\"\n");
+    EXPECT_THAT(refusal(), HasSubstr("test.toml: the file is not UTF-8"));
+}
+
 TEST_F(SettingsTest, MalformedAndMissingFilesAreNamed) {
     file("[serve]\nlisten = \n");
     EXPECT_THAT(refusal(), HasSubstr("test.toml:2: "));

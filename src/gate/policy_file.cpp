@@ -4,6 +4,7 @@
 #include "base/clock.hpp"
 #include "base/json.hpp"
 #include "base/nearest.hpp"
+#include "base/toml_text.hpp"
 #include "http/syntax.hpp"
 
 #include <fmt/format.h>
@@ -11,7 +12,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <utility>
 
@@ -59,48 +59,6 @@ unsigned line_of(const toml::node& node) {
     return node.source().begin.line;
 }
 
-// toml++ 3.3 runs into undefined behaviour at some letters beyond ASCII where it looks for white
-// space, so it is given none: their bytes, and `~`, as `~C3`. Where TOML has no such letters it has
-// no `~` either.
-std::string in_ascii(std::string_view text) {
-    std::string out;
-    for (const char c : text) {
-        const auto byte = static_cast<std::uint8_t>(c);
-        if (byte < 0x80 && c != '~') {
-            out += c;
-        } else {
-            out += fmt::format("~{:02X}", byte);
-        }
-    }
-    return out;
-}
-
-// What a string was before in_ascii.
-std::string restored(std::string_view text) {
-    std::string out;
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        unsigned byte = 0;
-        const std::string_view digits = text.substr(at + 1);
-        if (text[at] == '~' && digits.size() >= 2 &&
-            std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) {
-            out += static_cast<char>(byte);
-            at += 2;
-        } else {
-            out += text[at];
-        }
-    }
-    return out;
-}
-
-// A `~` that is written as an escape would be taken for one of in_ascii's.
-bool has_escaped_tilde(std::string_view text) {
-    for (const std::string_view escape :
-         {"\\u007E", "\\u007e", "\\U0000007E", "\\U0000007e", "\\x7E", "\\x7e"}) {
-        if (text.contains(escape)) return true;
-    }
-    return false;
-}
-
 // Reads one file, up to the first thing that is wrong.
 class Reader {
 public:
@@ -135,7 +93,7 @@ private:
             const std::vector<std::string> names(known.begin(), known.end());
             const auto meant = nearest(key.str(), names);
             refuse(unknown_key, key.source().begin.line, where,
-                   fmt::format("{}: there is no such key{}", shown(restored(key.str())),
+                   fmt::format("{}: there is no such key{}", shown(toml_restored(key.str())),
                                meant ? "; is it " + *meant + "?" : ""));
         }
     }
@@ -150,7 +108,7 @@ private:
             refuse(wrong_type, line_of(*node), where, fmt::format("{}: must be a string", key));
             return std::nullopt;
         }
-        return restored(*value);
+        return toml_restored(*value);
     }
 
     std::vector<std::string> list(const toml::table& table, std::string_view key,
@@ -177,7 +135,7 @@ private:
                        fmt::format("{}: must be a list of strings", key));
                 return out;
             }
-            out.push_back(restored(*value));
+            out.push_back(toml_restored(*value));
         }
         return out;
     }
@@ -409,10 +367,9 @@ std::expected<Policy, PolicyError> parse_policy(std::string_view text, std::stri
     const auto refused = [&](std::string_view why) {
         return std::unexpected(PolicyError{syntax, fmt::format("{}:1: {}", file, why)});
     };
-    if (!is_utf8(text)) return refused("the file is not UTF-8");
-    if (has_escaped_tilde(text)) return refused("write ~ itself, not as an escape");
-    if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-    const toml::parse_result parsed = toml::parse(in_ascii(text), file);
+    const auto ascii = toml_in_ascii(text);
+    if (!ascii) return refused(ascii.error());
+    const toml::parse_result parsed = toml::parse(*ascii, file);
     if (!parsed) {
         return std::unexpected(
             PolicyError{syntax, fmt::format("{}:{}: {}", file, parsed.error().source().begin.line,
