@@ -73,9 +73,7 @@ Task<> check_open_relations(pg::Pool& pool, Findings& findings) {
 
 Task<> check_open_definers(pg::Pool& pool, Findings& findings) {
     const pg::Rows open = co_await pool.execute(sql::open_definers);
-    std::vector<std::string> names;
-    names.reserve(static_cast<std::size_t>(open.size()));
-    for (int row = 0; row < open.size(); ++row) names.emplace_back(open.text(row, 0));
+    const std::vector<std::string> names = open.texts(0);
     if (names.empty()) {
         findings.ok("public_functions", "none does for anon what only its owner may");
         co_return;

@@ -54,9 +54,7 @@ Task<Catalog> read_catalog(pg::Transaction& tx, const TableName& table) {
         catalog.indexes.back().keys.emplace_back(keys.text(row, 1));
     }
     const pg::Rows policies = co_await tx.execute(sql::catalog_policies, name);
-    for (int row = 0; row < policies.size(); ++row) {
-        catalog.policies.emplace_back(policies.text(row, 0));
-    }
+    catalog.policies = policies.texts(0);
     const pg::Rows grants = co_await tx.execute(sql::catalog_grants, name);
     for (int row = 0; row < grants.size(); ++row) {
         catalog.grants.push_back({.role = std::string(grants.text(row, 0)),

@@ -62,8 +62,7 @@ pg::Params params_of(const CreationSpan& span,
 }
 
 Absences absences_of(const pg::Rows& rows, const CreationSpan& span) {
-    Absences out;
-    for (int row = 0; row < rows.size(); ++row) out.clerk_ids.emplace_back(rows.text(row, 0));
+    Absences out{.clerk_ids = rows.texts(0)};
     if (rows.size() == absent_max) {
         out.rest = CreationSpan{.from_us = rows.bigint(rows.size() - 1, 1),
                                 .after_id = out.clerk_ids.back(),
@@ -118,10 +117,7 @@ Task<std::vector<std::string>> Comparison::unplaced(pg::Pool& pool,
                                                     std::string_view after_id) const {
     const pg::Rows rows =
         co_await pool.execute(sql::unplaced, pg::Params().text(after_id).integer(absent_max));
-    std::vector<std::string> out;
-    out.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
-    co_return out;
+    co_return rows.texts(0);
 }
 
 Task<Strangers> Comparison::strangers(pg::Pool& pool, std::string_view after_row) const {

@@ -175,10 +175,7 @@ Task<Answer<AppliedBatch>> Directory::State::apply_batch(pg::Pool& pool, const p
 Task<std::vector<std::string>> Directory::State::ids(pg::Pool& pool, const pg::Statement& statement,
                                                      const pg::Params& params) const {
     const pg::Rows rows = co_await pool.execute(statement, params);
-    std::vector<std::string> out;
-    out.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
-    co_return out;
+    co_return rows.texts(0);
 }
 
 Directory::Directory(std::unique_ptr<State> state) : state_(std::move(state)) {}

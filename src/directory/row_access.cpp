@@ -73,14 +73,13 @@ std::vector<std::pair<std::string_view, std::string_view>> policies_to_make(
     std::vector<std::pair<std::string_view, std::string_view>> out;
     for (const auto& policy : policies) {
         const auto found = facts.own_policies.find(policy.first);
-        if (found == facts.own_policies.end()) {
-            out.push_back(policy);
-        } else if (!options.with_rls && is_edited(found->second, policy.second)) {
+        const bool missing = found == facts.own_policies.end();
+        if (!missing && !options.with_rls && is_edited(found->second, policy.second)) {
             plan.notes.push_back(
                 fmt::format("policy {} on {} was changed since rollcall made it, and stays as it "
                             "is; to have rollcall's again: rollcall migrate --with-rls",
                             policy.first, columns.table));
-        } else if (found->second.made_from != policy_comment(columns) ||
+        } else if (missing || found->second.made_from != policy_comment(columns) ||
                    is_edited(found->second, policy.second)) {
             out.push_back(policy);
         }

@@ -36,9 +36,7 @@ Task<std::vector<std::string>> read_names(pg::Transaction& tx, const pg::Stateme
                                           const TableName& table) {
     const pg::Rows rows =
         co_await tx.execute(statement, pg::Params().text(table.schema).text(table.table));
-    std::vector<std::string> names;
-    for (int row = 0; row < rows.size(); ++row) names.emplace_back(rows.text(row, 0));
-    co_return names;
+    co_return rows.texts(0);
 }
 
 // What rollcall made by itself beside the table.
@@ -73,9 +71,7 @@ Task<UsersTableFacts> read_facts(pg::Transaction& tx, const TableName& table,
     facts.made_by_rollcall = rows.boolean(0, 4);
     co_await read_lacking(tx, surroundings, facts);
     const pg::Rows labels = co_await tx.execute(sql::enum_labels, pg::Params().text(table.schema));
-    for (int row = 0; row < labels.size(); ++row) {
-        facts.enum_labels.emplace_back(labels.text(row, 0));
-    }
+    facts.enum_labels = labels.texts(0);
     co_await read_own(tx, table, facts);
     facts.open_policies = co_await read_names(tx, sql::open_policies, table);
     co_return facts;

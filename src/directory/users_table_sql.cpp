@@ -5,6 +5,8 @@
 #include "directory/row_access.hpp"
 #include "directory/table_shape.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <optional>
@@ -93,9 +95,10 @@ Result<void> add_creation(std::vector<Step>& steps, const UsersTableFacts& facts
     } else if (!columns.role.empty()) {
         for (const std::string& role : columns.roles) {
             if (std::ranges::find(facts.enum_labels, role) == facts.enum_labels.end()) {
-                return std::unexpected(
-                    bad("role \"" + role + "\" is not a value of the existing " + "type " +
-                        role_type + ": ALTER TYPE … ADD VALUE, or take it out of the roles"));
+                return std::unexpected(bad(
+                    fmt::format("role \"{}\" is not a value of the existing type {}: ALTER TYPE … "
+                                "ADD VALUE, or take it out of the roles",
+                                role, role_type)));
             }
         }
     }

@@ -341,13 +341,11 @@ TEST_F(CallersTest, TheAgeOfSynchronisationGoesOnBetweenTwoQuestions) {
 TEST_F(CallersTest, WhoIsUnusedLongestGoesFirst) {
     config.entries_max = 2;
     for (const char* id : {"user_a", "user_b"}) live(id);
-    find("user_a");
-    find("user_b");
-    find("user_a");
-    find("user_a", "sess_2");  // user_b goes
-    find("user_a");
+    for (const char* id : {"user_a", "user_b", "user_a"}) EXPECT_TRUE(find(id));
+    EXPECT_TRUE(find("user_a", "sess_2"));  // user_b goes
+    EXPECT_TRUE(find("user_a"));
     EXPECT_EQ(batches.size(), 3U);
-    find("user_b");
+    EXPECT_TRUE(find("user_b"));
     EXPECT_EQ(batches.size(), 4U);
     EXPECT_THAT(registry.render(), HasSubstr("rollcall_gate_standing_cache_evictions_total 2"));
     EXPECT_THAT(registry.render(), HasSubstr("rollcall_gate_standing_cache_entries 2"));

@@ -367,10 +367,7 @@ Task<> Compare::attempt(bool repairs, const Differs& differs, Result<CompareSumm
 Task<std::vector<std::string>> Compare::skipped(int limit) {
     const auto rows =
         co_await neighbours_.pool.execute(sql::skipped_users, pg::Params().integer(limit));
-    std::vector<std::string> out;
-    out.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
-    co_return out;
+    co_return rows.texts(0);
 }
 
 }  // namespace rollcall::mirror

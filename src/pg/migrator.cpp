@@ -67,10 +67,7 @@ Task<std::vector<std::string>> checksums(Pool& pool, std::span<const EmbeddedFil
     Params params;
     params.text_array(texts);
     const Rows rows = co_await pool.execute(sql::checksums, params);
-    std::vector<std::string> sums;
-    sums.reserve(files.size());
-    for (int row = 0; row < rows.size(); ++row) sums.emplace_back(rows.text(row, 0));
-    co_return sums;
+    co_return rows.texts(0);
 }
 
 Error changed_step(std::string_view name) {

@@ -64,6 +64,13 @@ std::string_view Rows::text(int row, int column) const {
             static_cast<std::size_t>(PQgetlength(result_.get(), row, column))};
 }
 
+std::vector<std::string> Rows::texts(int column) const {
+    std::vector<std::string> out;
+    out.reserve(static_cast<std::size_t>(size()));
+    for (int row = 0; row < size(); ++row) out.emplace_back(text(row, column));
+    return out;
+}
+
 std::optional<std::string_view> Rows::maybe(int row, int column) const {
     if (is_null(row, column)) return std::nullopt;
     return text(row, column);

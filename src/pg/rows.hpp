@@ -6,7 +6,9 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 struct pg_result;
 
@@ -28,6 +30,7 @@ public:
 
     [[nodiscard]] bool is_null(int row, int column) const;
     [[nodiscard]] std::string_view text(int row, int column) const;  // "" for NULL
+    [[nodiscard]] std::vector<std::string> texts(int column) const;  // of all rows
     [[nodiscard]] std::optional<std::string_view> maybe(int row, int column) const;
     [[nodiscard]] std::int64_t bigint(int row, int column) const;
     [[nodiscard]] double number(int row, int column) const;

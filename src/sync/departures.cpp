@@ -59,8 +59,8 @@ Task<> Departures::add_unplaced() {
 }
 
 Task<std::vector<std::string>> Departures::some(std::string_view after) {
-    std::vector<std::string> out;
     if (pass_.dry_run()) {
+        std::vector<std::string> out;
         for (auto at = kept_.upper_bound(after); at != kept_.end() && out.size() < portion; ++at) {
             out.push_back(*at);
         }
@@ -68,8 +68,7 @@ Task<std::vector<std::string>> Departures::some(std::string_view after) {
     }
     const pg::Rows rows = co_await pass_.parts().pool.execute(
         sql::some_absences, pg::Params().bigint(pass_.summary().run).text(after));
-    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
-    co_return out;
+    co_return rows.texts(0);
 }
 
 Task<> Departures::drop(const std::vector<std::string>& clerk_ids) {

@@ -40,10 +40,7 @@ Task<std::vector<std::string>> HeldDeletes::some(std::int64_t run,
                                                  std::string_view after) {
     const pg::Rows rows = co_await parts_.pool.execute(
         sql::some_held, pg::Params().bigint(run).text(after).text(clerk_id));
-    std::vector<std::string> out;
-    out.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
-    co_return out;
+    co_return rows.texts(0);
 }
 
 Task<std::int64_t> HeldDeletes::decide(std::int64_t run, const std::vector<std::string>& clerk_ids,

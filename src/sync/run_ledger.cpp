@@ -206,10 +206,7 @@ Task<std::string> RunLedger::claim_instance(std::string_view id,
 
 Task<std::vector<std::string>> RunLedger::witnesses() {
     const pg::Rows rows = co_await pool_.execute(sql::witnesses);
-    std::vector<std::string> out;
-    out.reserve(static_cast<std::size_t>(rows.size()));
-    for (int row = 0; row < rows.size(); ++row) out.emplace_back(rows.text(row, 0));
-    co_return out;
+    co_return rows.texts(0);
 }
 
 Task<std::optional<CutShort>> RunLedger::cut_short() {
