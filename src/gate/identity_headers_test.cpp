@@ -27,8 +27,9 @@ TEST(IdentityHeaders, WhatOthersSetIsStripped) {
 
 // CVE-2025-64484 (oauth2-proxy): X_Forwarded_User is X-Forwarded-User to WSGI and CGI.
 TEST(IdentityHeaders, EverySpellingIsStripped) {
-    for (const char* name : {"X_Forwarded_User", "x_rollcall_user_id", "X-ROLLCALL_USER-ID",
-                             "REMOTE_USER", "x_user_id"}) {
+    for (const char* name :
+         {"X_Forwarded_User", "x_rollcall_user_id", "X-ROLLCALL_USER-ID", "REMOTE_USER",
+          "x_user_id", "X.Rollcall.User-Id", "x~forwarded!user"}) {
         EXPECT_TRUE(must_strip(name)) << name;
     }
 }

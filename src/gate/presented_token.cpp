@@ -63,8 +63,12 @@ bool contains(const auto& all, std::string_view one) {
 }
 
 bool is_same_site(const http::Fields& headers, std::string_view method, const CarrierRules& rules) {
-    // Any site may have a browser open a WebSocket, with its cookies.
-    if (contains(safe_methods, method) && !http::upgrades_to_websocket(headers)) return true;
+    // Any site may have a browser open a WebSocket, with its cookies. A proxy that asks does not
+    // say Upgrade, which is about one connection; the key goes from end to end (RFC 6455,
+    // section 4.1).
+    const bool opens_websocket =
+        http::upgrades_to_websocket(headers) || headers.count("Sec-WebSocket-Key") > 0;
+    if (contains(safe_methods, method) && !opens_websocket) return true;
     if (headers.count("Sec-Fetch-Site") > 0) {
         return headers.count("Sec-Fetch-Site") == 1 &&
                *headers.get("Sec-Fetch-Site") == "same-origin";

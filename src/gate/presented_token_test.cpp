@@ -123,6 +123,11 @@ TEST(PresentedToken, ACookieOpensNoWebSocketForAnotherSite) {
         shown({cookie, connection, upgrade, {"Origin", "https://app.example.com"}}, with_cookie),
         "a");
     EXPECT_EQ(shown({{"Authorization", "Bearer a"}, connection, upgrade}, with_cookie), "a");
+    // As a proxy asks, which does not pass on what is about one connection.
+    const Field key{"Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="};
+    EXPECT_EQ(shown({cookie, key, {"Origin", "https://evil.example"}}, with_cookie),
+              fault(CarrierFault::cross_site));
+    EXPECT_EQ(shown({cookie, key, {"Origin", "https://app.example.com"}}, with_cookie), "a");
 }
 
 }  // namespace

@@ -24,8 +24,8 @@ bool is_idempotent(std::string_view method) {
 
 // Framing, and what the relay says itself.
 bool is_set_here(std::string_view name) {
-    return same_name(name, "Host") || same_name(name, "Content-Length") ||
-           same_name(name, "Expect");
+    return same_folded_name(name, "Host") || same_folded_name(name, "Content-Length") ||
+           same_folded_name(name, "Expect");
 }
 
 void append_field(std::string& out, std::string_view name, std::string_view value) {
@@ -122,6 +122,11 @@ Task<bool> Forwarding::exchange() {
     co_await together(std::move(both_ways));
     sending_.off();
     receiving_.off();
+    // A piece of the body was on its way while it was decided; it is not to be had twice.
+    if (again_ && body_began_) {
+        again_ = false;
+        fail_upstream();
+    }
     co_return again_;
 }
 

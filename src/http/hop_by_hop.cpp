@@ -20,7 +20,7 @@ constexpr std::array<std::string_view, 10> of_one_connection{"connection",
                                                              "http2-settings"};
 
 char folded(char c) {
-    return c == '_' ? '-' : to_lower(c);
+    return is_alphanumeric(c) ? to_lower(c) : '-';
 }
 
 template <class Same>

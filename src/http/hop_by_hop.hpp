@@ -10,8 +10,8 @@ namespace rollcall::http {
 // Whether the comma-separated list has that token, in whatever case.
 [[nodiscard]] bool has_token(std::string_view list, std::string_view token);
 
-// Whether CGI, WSGI and others take two names for the same: letters without regard to case, `_` for
-// `-`.
+// Whether CGI, WSGI, PHP and others may take two names for the same: letters without regard to
+// case, every character that is neither letter nor digit for `-`.
 [[nodiscard]] bool same_folded_name(std::string_view a, std::string_view b);
 
 // A message's fields less those of one connection only and those that `Connection` names. What a

@@ -95,9 +95,7 @@ Fields forwarding_fields(const Request& request, const TrustedProxies& trusted) 
     const bool by_proxy = trusted.contains(request.remote_address);
     const bool tls = by_proxy && same_name(single(request.headers, "X-Forwarded-Proto"), "https");
     out.set("X-Forwarded-Proto", tls ? "https" : "http");
-    std::string_view host = by_proxy ? single(request.headers, "X-Forwarded-Host") : "";
-    if (host.empty()) host = request.headers.get("Host").value_or("");
-    out.set("X-Forwarded-Host", host);
+    out.set("X-Forwarded-Host", request.headers.get("Host").value_or(""));
     out.set("X-Request-Id", request.request_id);
     return out;
 }
