@@ -6,7 +6,7 @@
 // searched as well), "keys" (a key set), "json", "text" (base64url) or "pem".
 #include "base/result.hpp"
 #include "clerk/session_token.hpp"
-#include "crypto/base64url.hpp"
+#include "crypto/encoding.hpp"
 #include "crypto/jws.hpp"
 #include "crypto/signing_key.hpp"
 #include "crypto/strict_json.hpp"

@@ -1,6 +1,5 @@
 #include "clerk/key_source.hpp"
 
-#include "crypto/base64url.hpp"
 #include "crypto/digest.hpp"
 #include "crypto/encoding.hpp"
 #include "http/client.hpp"

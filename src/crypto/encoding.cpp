@@ -6,65 +6,59 @@
 namespace rollcall::crypto {
 namespace {
 
-constexpr std::string_view alphabet =
-    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 constexpr std::uint8_t no_digit = 0xFF;
 
-constexpr std::array<std::uint8_t, 256> digit_values = [] {
-    std::array<std::uint8_t, 256> values{};
-    values.fill(no_digit);
-    for (std::size_t i = 0; i < alphabet.size(); ++i) {
-        values[static_cast<std::uint8_t>(alphabet[i])] = static_cast<std::uint8_t>(i);
+// The 64 digits, and what each byte stands for among them.
+struct Alphabet {
+    constexpr explicit Alphabet(std::string_view last_two) {
+        for (char c = 'A'; c <= 'Z'; ++c) add(c);
+        for (char c = 'a'; c <= 'z'; ++c) add(c);
+        for (char c = '0'; c <= '9'; ++c) add(c);
+        for (const char c : last_two) add(c);
     }
-    return values;
-}();
+    constexpr void add(char c) {
+        values.at(static_cast<std::uint8_t>(c)) = static_cast<std::uint8_t>(count);
+        digits.at(count++) = c;
+    }
 
-std::uint32_t byte_at(std::string_view bytes, std::size_t at) {
-    return static_cast<std::uint8_t>(bytes[at]);
-}
+    std::size_t count = 0;
+    std::array<char, 64> digits{};
+    std::array<std::uint8_t, 256> values = [] {
+        std::array<std::uint8_t, 256> none{};
+        none.fill(no_digit);
+        return none;
+    }();
+};
 
-}  // namespace
+constexpr Alphabet plain("+/");
+constexpr Alphabet for_urls("-_");
 
-std::string base64_encode(std::string_view bytes) {
+// Without padding.
+std::string encode(std::string_view bytes, const Alphabet& alphabet) {
     std::string out;
     out.reserve((bytes.size() + 2) / 3 * 4);
-    std::size_t at = 0;
-    for (; at + 3 <= bytes.size(); at += 3) {
-        const std::uint32_t group =
-            byte_at(bytes, at) << 16U | byte_at(bytes, at + 1) << 8U | byte_at(bytes, at + 2);
-        out += alphabet[group >> 18U];
-        out += alphabet[group >> 12U & 63U];
-        out += alphabet[group >> 6U & 63U];
-        out += alphabet[group & 63U];
+    std::uint32_t group = 0;
+    unsigned bits = 0;
+    for (const char c : bytes) {
+        group = (group << 8U | static_cast<std::uint8_t>(c)) & 0xFFFFU;
+        bits += 8;
+        while (bits >= 6) {
+            bits -= 6;
+            out += alphabet.digits[group >> bits & 63U];
+        }
     }
-    if (bytes.size() - at == 1) {
-        const std::uint32_t group = byte_at(bytes, at);
-        out += alphabet[group >> 2U];
-        out += alphabet[(group & 3U) << 4U];
-        out += "==";
-    } else if (bytes.size() - at == 2) {
-        const std::uint32_t group = byte_at(bytes, at) << 8U | byte_at(bytes, at + 1);
-        out += alphabet[group >> 10U];
-        out += alphabet[group >> 4U & 63U];
-        out += alphabet[(group & 15U) << 2U];
-        out += '=';
-    }
+    if (bits > 0) out += alphabet.digits[group << (6 - bits) & 63U];
     return out;
 }
 
-std::optional<std::string> base64_decode(std::string_view text) {
-    if (text.size() % 4 != 0) return std::nullopt;
-    std::size_t padding = 0;
-    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=') {
-        ++padding;
-    }
-    const std::size_t digits = text.size() - padding;
+std::optional<std::string> decode(std::string_view digits, const Alphabet& alphabet) {
+    if (digits.size() % 4 == 1) return std::nullopt;  // six bits are no byte
     std::string out;
-    out.reserve(text.size() / 4 * 3);
+    out.reserve(digits.size() * 3 / 4);
     std::uint32_t group = 0;
     unsigned bits = 0;
-    for (std::size_t at = 0; at < digits; ++at) {
-        const std::uint8_t value = digit_values[static_cast<std::uint8_t>(text[at])];
+    for (const char c : digits) {
+        const std::uint8_t value = alphabet.values[static_cast<std::uint8_t>(c)];
         if (value == no_digit) return std::nullopt;
         group = (group << 6U | value) & 0xFFFU;
         bits += 6;
@@ -73,9 +67,30 @@ std::optional<std::string> base64_decode(std::string_view text) {
             out += static_cast<char>(group >> bits & 0xFFU);
         }
     }
-    // Left over are 0, 2 or 4 bits: the padding makes it so.
     if ((group & ((1U << bits) - 1U)) != 0) return std::nullopt;
     return out;
+}
+
+}  // namespace
+
+std::string base64_encode(std::string_view bytes) {
+    std::string out = encode(bytes, plain);
+    out.append((4 - out.size() % 4) % 4, '=');
+    return out;
+}
+
+std::optional<std::string> base64_decode(std::string_view text) {
+    if (text.size() % 4 != 0) return std::nullopt;
+    for (int padding = 0; padding < 2 && text.ends_with('='); ++padding) text.remove_suffix(1);
+    return decode(text, plain);
+}
+
+std::string base64url_encode(std::string_view bytes) {
+    return encode(bytes, for_urls);
+}
+
+std::optional<std::string> base64url_decode(std::string_view text) {
+    return decode(text, for_urls);
 }
 
 std::string hex_encode(std::string_view bytes) {
@@ -83,8 +98,8 @@ std::string hex_encode(std::string_view bytes) {
     std::string out;
     out.reserve(bytes.size() * 2);
     for (std::size_t at = 0; at < bytes.size(); ++at) {
-        out += digits[byte_at(bytes, at) >> 4U];
-        out += digits[byte_at(bytes, at) & 15U];
+        out += digits[static_cast<std::uint8_t>(bytes[at]) >> 4U];
+        out += digits[static_cast<std::uint8_t>(bytes[at]) & 15U];
     }
     return out;
 }

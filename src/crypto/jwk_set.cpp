@@ -1,7 +1,7 @@
 #include "crypto/jwk_set.hpp"
 
 #include "base/json_document.hpp"
-#include "crypto/base64url.hpp"
+#include "crypto/encoding.hpp"
 #include "crypto/strict_json.hpp"
 
 #include <algorithm>

@@ -1,7 +1,7 @@
 #include "crypto/verify_key.hpp"
 
-#include "crypto/base64url.hpp"
 #include "crypto/digest.hpp"
+#include "crypto/encoding.hpp"
 #include "crypto/openssl_handles.hpp"
 #include "crypto/pem.hpp"
 

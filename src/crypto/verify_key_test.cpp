@@ -1,6 +1,6 @@
 #include "crypto/verify_key.hpp"
 
-#include "crypto/base64url.hpp"
+#include "crypto/encoding.hpp"
 #include "crypto/signing_key.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,7 @@
 #include "gate/token_exchange.hpp"
 
-#include "base/json.hpp"
+#include "base/ascii.hpp"
+#include "http/form.hpp"
 
 #include <algorithm>
 #include <map>
@@ -30,37 +31,15 @@ std::unexpected<OAuthError> invalid(std::string_view description) {
 
 bool is_form(const http::Fields& headers) {
     if (headers.count("Content-Type") != 1) return false;
-    std::string_view type = *headers.get("Content-Type");
-    type = type.substr(0, type.find(';'));
-    while (type.ends_with(' ') || type.ends_with('\t')) type.remove_suffix(1);
-    return http::same_name(type, form_type);
+    const std::string_view type = *headers.get("Content-Type");
+    return http::same_name(trimmed(type.substr(0, type.find(';'))), form_type);
 }
 
-int digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
-
-// Nothing for half a percent sign, bytes that are not UTF-8, and control characters.
+// Nothing for control characters either.
 std::optional<std::string> decoded(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        char c = text[i] == '+' ? ' ' : text[i];
-        if (c == '%') {
-            if (i + 2 >= text.size()) return std::nullopt;
-            const int high = digit(text[i + 1]);
-            const int low = digit(text[i + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
-            c = static_cast<char>((high * 16) + low);
-            i += 2;
-        }
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) return std::nullopt;
-        out += c;
-    }
-    if (!is_utf8(out)) return std::nullopt;
+    auto out = http::form_decode(text);
+    const auto is_control = [](char c) { return (c >= 0 && c < ' ') || c == '\x7F'; };
+    if (out && std::ranges::any_of(*out, is_control)) return std::nullopt;
     return out;
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/ascii.hpp"
 #include "base/json.hpp"
+#include "http/form.hpp"
 
 #include <algorithm>
 
@@ -10,28 +11,6 @@ namespace {
 
 // More fields than this are freed with their message instead of kept for the next.
 constexpr std::size_t kept_fields_max = 32;
-
-// application/x-www-form-urlencoded, strictly.
-std::optional<std::string> form_decode(std::string_view text) {
-    std::string out;
-    out.reserve(text.size());
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '+') {
-            out += ' ';
-        } else if (text[at] == '%') {
-            if (at + 2 >= text.size()) return std::nullopt;
-            const int high = hex_value(text[at + 1]);
-            const int low = hex_value(text[at + 2]);
-            if (high < 0 || low < 0) return std::nullopt;
-            out += static_cast<char>(high * 16 + low);
-            at += 2;
-        } else {
-            out += text[at];
-        }
-    }
-    if (out.find('\0') != std::string::npos || !is_utf8(out)) return std::nullopt;
-    return out;
-}
 
 }  // namespace
 

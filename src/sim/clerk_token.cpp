@@ -1,6 +1,6 @@
 #include "sim/clerk_token.hpp"
 
-#include "crypto/base64url.hpp"
+#include "crypto/encoding.hpp"
 
 #include <algorithm>
 #include <boost/json/array.hpp>

@@ -1,7 +1,7 @@
 #include "sim/clerk_token.hpp"
 
 #include "clerk/session_token.hpp"
-#include "crypto/base64url.hpp"
+#include "crypto/encoding.hpp"
 #include "crypto/jwk_set.hpp"
 
 #include <gtest/gtest.h>
