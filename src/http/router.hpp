@@ -1,6 +1,6 @@
 // Method and path to handler. A path is literal segments and `{name}` for one segment. Unknown
 // path: 404 {"error":"Not found"}; known path, other method: 405 with Allow. HEAD is answered as
-// GET.
+// GET. The method "*" is any.
 #pragma once
 
 #include "base/task.hpp"

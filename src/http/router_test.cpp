@@ -52,6 +52,14 @@ TEST_F(RouterTest, HeadIsAnsweredAsGet) {
     EXPECT_EQ(ask("HEAD", "/b"), "405 POST");
 }
 
+TEST_F(RouterTest, AStarIsAnyMethod) {
+    router_.add({"*"}, "/gate/decide", nothing);
+    for (const char* method : {"GET", "HEAD", "OPTIONS", "DELETE", "PROPFIND", "get", "*"}) {
+        EXPECT_EQ(ask(method, "/gate/decide"), "/gate/decide") << method;
+    }
+    EXPECT_EQ(ask("GET", "/gate"), "404");
+}
+
 TEST_F(RouterTest, ParametersAreOneSegmentAsSent) {
     router_.add({"GET"}, "/users/{id}/jobs/{job}", nothing);
     EXPECT_EQ(ask("GET", "/users/user_1/jobs/7%2F8"), "/users/{id}/jobs/{job}");
