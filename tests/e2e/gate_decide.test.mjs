@@ -15,6 +15,7 @@ import {
   mainKey,
   otherKey,
   party,
+  said,
   tokenOf,
 } from './gate_stand.mjs';
 import { Postgres } from './postgres.mjs';
@@ -46,7 +47,6 @@ const environment = () => ({
   CLERK_AUTHORIZED_PARTIES: party,
 });
 const sql = (text, values) => postgres.query(database, text, values);
-const said = (answer) => `${answer.status} ${answer.status === 200 ? 'ok' : answer.json.code}`;
 
 let version = Date.now();
 // A user in the table, by the webhook.

@@ -6,7 +6,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 
-import { Publisher, decide, issuer, party, tokenOf } from './gate_stand.mjs';
+import { Publisher, decide, issuer, party, said, tokenOf } from './gate_stand.mjs';
 import { Postgres } from './postgres.mjs';
 import { Service, freshDatabase, userEvent } from './service.mjs';
 import { until } from './simulator.mjs';
@@ -45,7 +45,6 @@ after(async () => {
   rmSync(folder, { recursive: true });
 });
 
-const said = (answer) => `${answer.status} ${answer.status === 200 ? 'ok' : answer.json.code}`;
 
 async function armed(places) {
   const asked = publisher.asked;

@@ -35,6 +35,46 @@ export class Publisher {
   }
 }
 
+// An application behind the gate's reverse proxy: `seen` is what came to it.
+export class Application {
+  static async start() {
+    const application = new Application();
+    application.seen = [];
+    application.server = http.createServer((request, response) => {
+      application.seen.push(request);
+      response.end('{}');
+    });
+    application.server.listen(0, '127.0.0.1');
+    await once(application.server, 'listening');
+    application.url = `http://127.0.0.1:${application.server.address().port}`;
+    return application;
+  }
+
+  stop() {
+    this.server.closeAllConnections();
+    return new Promise((resolve) => this.server.close(resolve));
+  }
+}
+
+// What a client asks of the reverse proxy that listens at `port`.
+export async function through(port, target, token) {
+  const headers = token ? { authorization: `Bearer ${token}` } : {};
+  const answer = await fetch(`http://127.0.0.1:${port}${target}`, { headers });
+  const text = await answer.text();
+  return {
+    status: answer.status,
+    headers: Object.fromEntries(answer.headers),
+    text,
+    get json() {
+      return JSON.parse(text);
+    },
+  };
+}
+
+// An answer in few words, of whichever mode.
+export const said = (answer) =>
+  `${answer.status} ${answer.status === 200 ? 'ok' : answer.json.code}`;
+
 const seconds = () => Math.floor(Date.now() / 1000);
 
 export function claimsOf(user, more = {}) {
