@@ -17,7 +17,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds sweep_period_max{250};
 constexpr milliseconds sweep_period_min{5};
 constexpr milliseconds accept_pause{100};
-constexpr std::chrono::seconds idle_before_making_room{1};
+// How long idle connections are spared when others want their place.
+constexpr std::chrono::seconds silent_is_spared{1};
+constexpr std::chrono::seconds kept_is_spared{5};
 
 constexpr std::string_view overloaded =
     "HTTP/1.1 503 Service Unavailable\r\n"
@@ -159,37 +161,44 @@ bool Listener::has_room_for(const std::string& address) const {
     return counted == by_address_.end() || counted->second < config.connections_per_address_max;
 }
 
+// Those who never said anything go first: who was answered may be asking again at this moment, and
+// would find the connection gone.
 bool Listener::make_room() {
-    if (idle_.empty()) return false;
-    Session& longest = *idle_.front().session;
-    if (now_ - longest.idle_since() < idle_before_making_room) return false;
-    set_active(idle_.begin());
-    longest.close();
-    return true;
+    for (const auto [doing, spared] :
+         {std::pair(Doing::silent, silent_is_spared), std::pair(Doing::kept, kept_is_spared)}) {
+        for (Place place = all(doing).begin(); place != all(doing).end(); ++place) {
+            if (now_ - place->session->idle_since() < spared) break;
+            if (!place->session->close_if_silent()) continue;
+            set(place, Doing::request);
+            return true;
+        }
+    }
+    return false;
+}
+
+std::list<Listener::Entry>& Listener::all(Doing doing) {
+    if (doing == Doing::silent) return silent_;
+    return doing == Doing::kept ? kept_ : active_;
 }
 
 Listener::Place Listener::enter(Session& session, const std::string& address) {
     std::string key = counted_as(address);
     if (!key.empty()) ++by_address_[key];
-    return active_.insert(active_.end(),
-                          {.session = &session, .idle = false, .counted_as = std::move(key)});
+    return active_.insert(
+        active_.end(),
+        {.session = &session, .doing = Doing::request, .counted_as = std::move(key)});
 }
 
 void Listener::leave(Place place) {
     const auto counted = by_address_.find(place->counted_as);
     if (counted != by_address_.end() && --counted->second == 0) by_address_.erase(counted);
-    (place->idle ? idle_ : active_).erase(place);
+    all(place->doing).erase(place);
     tell_if_empty();
 }
 
-void Listener::set_idle(Place place) {
-    if (std::exchange(place->idle, true)) return;
-    idle_.splice(idle_.end(), active_, place);
-}
-
-void Listener::set_active(Place place) {
-    if (!std::exchange(place->idle, false)) return;
-    active_.splice(active_.end(), idle_, place);
+void Listener::set(Place place, Doing doing) {
+    const Doing before = std::exchange(place->doing, doing);
+    if (before != doing) all(doing).splice(all(doing).end(), all(before), place);
 }
 
 void Listener::tell_if_empty() {
@@ -223,8 +232,9 @@ void Listener::sweep() {
         date_seconds_ = seconds;
         date_ = http_date(seconds);
     }
-    for (const Entry& entry : active_) entry.session->cut(now_);
-    for (const Entry& entry : idle_) entry.session->cut(now_);
+    for (const auto* list : {&active_, &silent_, &kept_}) {
+        for (const Entry& entry : *list) entry.session->cut(now_);
+    }
     sweep_timer_.expires_after(sweep_period_);
     sweep_timer_.async_wait([weak = weak_from_this()](const error_code& error) {
         const auto self = weak.lock();
@@ -237,7 +247,9 @@ Task<> Listener::drain(milliseconds limit) {
     draining_ = true;
     error_code ignored;
     acceptor_.close(ignored);
-    for (const Entry& entry : idle_) entry.session->close_if_silent();
+    for (const auto* idle : {&silent_, &kept_}) {
+        for (const Entry& entry : *idle) entry.session->close_if_silent();
+    }
     if (connections() > 0) {
         SteadyTimer timer(executor_);
         timer.expires_after(bounded(limit));
@@ -255,8 +267,9 @@ void Listener::stop() {
     error_code ignored;
     acceptor_.close(ignored);
     sweep_timer_.cancel();
-    for (const Entry& entry : active_) entry.session->close();
-    for (const Entry& entry : idle_) entry.session->close();
+    for (const auto* list : {&active_, &silent_, &kept_}) {
+        for (const Entry& entry : *list) entry.session->close();
+    }
 }
 
 }  // namespace rollcall::http

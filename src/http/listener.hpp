@@ -30,16 +30,20 @@ public:
     void stop();
 
     // For sessions.
+    enum class Doing : std::uint8_t {
+        request,  // or what is left of one
+        silent,   // has not sent a byte yet
+        kept,     // was answered, and may ask again
+    };
     struct Entry {
         Session* session;
-        bool idle;
+        Doing doing;
         std::string counted_as;  // in by_address_; "": it is not
     };
     using Place = std::list<Entry>::iterator;
     Place enter(Session& session, const std::string& address);
     void leave(Place place);
-    void set_idle(Place place);  // last in line to make room
-    void set_active(Place place);
+    void set(Place place, Doing doing);  // idle: last in line to make room
     [[nodiscard]] bool draining() const { return draining_; }
     [[nodiscard]] SteadyTime now() const { return now_; }  // of the last sweep
     // When `limit` from now is surely over. Coarse: costs no look at the clock, and the sweep that
@@ -63,7 +67,10 @@ private:
     bool make_room();
     void sweep();
     void tell_if_empty();
-    [[nodiscard]] std::size_t connections() const { return active_.size() + idle_.size(); }
+    [[nodiscard]] std::list<Entry>& all(Doing doing);
+    [[nodiscard]] std::size_t connections() const {
+        return active_.size() + silent_.size() + kept_.size();
+    }
 
     Executor executor_;
     std::shared_ptr<ServerMetrics> families_;
@@ -72,7 +79,8 @@ private:
     SteadyTimer sweep_timer_;
     std::chrono::milliseconds sweep_period_;
     std::list<Entry> active_;
-    std::list<Entry> idle_;                                    // longest idle first
+    std::list<Entry> silent_;                                  // longest idle first
+    std::list<Entry> kept_;                                    // longest idle first
     std::unordered_map<std::string, std::size_t> by_address_;  // connections, where limited
     std::vector<SteadyTimer*> waiting_;  // drains, until no connection is left
     SteadyTime now_;

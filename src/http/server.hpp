@@ -1,8 +1,9 @@
 // An HTTP/1.1 listener with keep-alive. Every buffer and wait is bounded: what exceeds a limit is
 // answered 400, 408, 413, 431 or 503 and the connection closed. Smuggling forms (two lengths,
 // length with chunked, obs-fold, bare CR or LF) are refused. One event loop; handlers run on it.
-// When all connections are taken, the one that was idle longest makes room, unless none was idle
-// for a second: then the new one gets 503.
+// When all connections are taken, the one that was silent longest since it came makes room, else
+// the one that was idle longest since its last answer; when the former were so for less than a
+// second and the latter for less than five, the new one gets 503.
 #pragma once
 
 #include "base/metrics.hpp"

@@ -78,11 +78,36 @@ TEST_F(ServerLimitsTest, TheLongestIdleConnectionMakesRoom) {
     }(*this));
 }
 
+// A client that was answered may be sending its next request just now.
+TEST_F(ServerLimitsTest, WhoNeverSaidAnythingMakesRoomFirst) {
+    start({.connections_max = 2});
+    run([](ServerLimitsTest& test) -> Task<> {
+        RawConnection kept = co_await test.connected();
+        co_await kept.send(get_request);
+        co_await kept.read_response();
+        RawConnection silent = co_await test.connected();
+        for (;;) {  // until the silent one was silent for long enough
+            RawConnection next = co_await test.connected();
+            co_await next.send("GET /x HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+            const std::string response = co_await next.read_to_end();
+            if (response.starts_with("HTTP/1.1 200 ")) break;
+            co_await sleep(milliseconds(20));
+        }
+        const bool ended = co_await silent.ended();
+        EXPECT_TRUE(ended);
+        co_await kept.send(get_request);
+        const std::string again = co_await kept.read_response();
+        EXPECT_THAT(again, HasSubstr("200 OK"));
+    }(*this));
+}
+
 // fault 42
 TEST_F(ServerLimitsTest, WithoutDescriptorsItWaitsAndDoesNotSpin) {
     start();
     const log::Capture capture;
-    log::info("first");  // what sanitizers ask the system for, they ask now
+    // What sanitizers ask the system for, they ask now.
+    const boost::system::error_code error(EMFILE, boost::system::system_category());
+    log::info("first", {{"reason", error.message()}});
     RawConnection connection(io_.get_executor());
     run(connection.connect(server_->port()));
     rlimit limit{};

@@ -47,9 +47,11 @@ Session::~Session() {
     listener_.leave(place_);
 }
 
-void Session::close_if_silent() {
+bool Session::close_if_silent() {
     error_code error;
-    if (connection_.socket().available(error) == 0) close();
+    if (connection_.socket().available(error) > 0) return false;
+    close();
+    return true;
 }
 
 Task<> Session::run() {
@@ -93,7 +95,7 @@ Task<Session::Received> Session::receive() {
             connection_.room(), asio::redirect_error(use_task, error));
         if (idle_) {
             idle_ = false;
-            listener_.set_active(place_);
+            listener_.set(place_, Listener::Doing::request);
         }
         if (connection_.timed_out()) {
             refusal_ = {.status = 408, .reason = "timeout"};
@@ -138,7 +140,7 @@ void Session::prepare_wait(Phase phase) {
         connection_.close_by(listener_.deadline(
             fresh_ ? std::min(config.header_timeout, config.idle_timeout) : config.idle_timeout));
         idle_since_ = listener_.now();
-        listener_.set_idle(place_);
+        listener_.set(place_, fresh_ ? Listener::Doing::silent : Listener::Doing::kept);
     }
 }
 

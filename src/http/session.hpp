@@ -28,8 +28,8 @@ public:
     // For the listener. `cut` ends what waits past its deadline.
     void cut(SteadyTime now) { connection_.cut(now); }
     void close() { connection_.close(); }
-    // Unless a request has come that was not read yet: that one is still answered.
-    void close_if_silent();
+    // Unless a request has come that was not read yet: that one is still answered. Whether it did.
+    bool close_if_silent();
     [[nodiscard]] SteadyTime idle_since() const { return idle_since_; }
 
 private:
