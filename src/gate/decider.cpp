@@ -88,25 +88,28 @@ void Decider::use(std::shared_ptr<const Policy> policy) {
 }
 
 Task<Verdict> Decider::decide(std::string_view peer, const http::Fields& headers) {
-    failpoint("decide.before_target");
-    return decide_on(forwarded_target(peer, headers, config_.trusted_proxies), headers);
+    return decide_on(
+        [this, peer, &headers] { return forwarded_target(peer, headers, config_.trusted_proxies); },
+        headers);
 }
 
 Task<Verdict> Decider::decide(const http::Request& request) {
-    auto target =
-        canonical_target(request.method, request.headers.get("Host").value_or(""), request.target);
-    const auto unsound = [](TargetFault fault) {
-        return Unforwarded{.fault = ForwardedFault::bad_target, .target = fault};
+    const auto target_of = [&request]() -> Asked {
+        const auto host = request.headers.get("Host").value_or("");
+        auto target = canonical_target(request.method, host, request.target);
+        if (target) return *std::move(target);
+        return std::unexpected(
+            Unforwarded{.fault = ForwardedFault::bad_target, .target = target.error()});
     };
-    return decide_on(target ? Asked(*std::move(target)) : std::unexpected(unsound(target.error())),
-                     request.headers);
+    return decide_on(target_of, request.headers);
 }
 
-Task<Verdict> Decider::decide_on(Asked target, const http::Fields& headers) {
+// Nothing is done outside judge(), whose failure is a denial.
+Task<Verdict> Decider::decide_on(TargetOf target_of, const http::Fields& headers) {
     const SteadyTime began = clock_.steady();
     Verdict verdict;
     Cached cached = Cached::none;
-    const auto judged = co_await jobs::caught(judge(target, headers, verdict, cached));
+    const auto judged = co_await jobs::caught(judge(target_of, headers, verdict, cached));
     if (!judged) {
         log::error("gate_decision_failed", {{"reason", judged.error().message}});
         deny(verdict, reason_policy_error, "the decision failed");
@@ -117,8 +120,10 @@ Task<Verdict> Decider::decide_on(Asked target, const http::Fields& headers) {
     co_return verdict;
 }
 
-Task<> Decider::judge(const Asked& target, const http::Fields& headers, Verdict& verdict,
+Task<> Decider::judge(const TargetOf& target_of, const http::Fields& headers, Verdict& verdict,
                       Cached& cached) {
+    failpoint("decide.before_target");
+    const Asked target = target_of();
     if (!target) {
         refuse_target(verdict, target.error());
         co_return;

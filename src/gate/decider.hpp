@@ -66,8 +66,9 @@ private:
     using Cached = DecisionMetrics::Cached;
 
     using Asked = std::expected<Target, Unforwarded>;
-    Task<Verdict> decide_on(Asked target, const http::Fields& headers);
-    Task<> judge(const Asked& target, const http::Fields& headers, Verdict& verdict,
+    using TargetOf = std::function<Asked()>;
+    Task<Verdict> decide_on(TargetOf target_of, const http::Fields& headers);
+    Task<> judge(const TargetOf& target_of, const http::Fields& headers, Verdict& verdict,
                  Cached& cached);
     Task<clerk::TokenVerdict> claims_of(std::string_view token, Cached& cached);
     Task<> judge_caller(const clerk::SessionClaims& claims, const Decision& decision,

@@ -1,9 +1,11 @@
 #include "gate/exchange.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "clerk/token_reason.hpp"
 #include "crypto/digest.hpp"
+#include "jobs/work_loop.hpp"
 
 #include <fmt/format.h>
 
@@ -89,11 +91,13 @@ Exchange::Refusal Exchange::subject_refused(std::string_view reason) {
 
 Task<std::expected<directory::Standing, Exchange::Refusal>> Exchange::standing_of(
     const clerk::SessionClaims& subject) {
+    failpoint("exchange.before_caller");
     auto caller = co_await sources_.find(subject.subject, subject.session_id);
     // A token outlives the decision, so what the database said before does not suffice.
     if (!caller || !caller->confirmed) {
         co_return std::unexpected(later("who the caller is cannot be found out now"));
     }
+    failpoint("exchange.before_standing");
     const auto refusal = judge_standing(*caller, {.admin = false, .max_staleness = std::nullopt});
     if (refusal == StandingRefusal::policy_error) {
         co_return std::unexpected(later("who the caller is cannot be judged now"));
@@ -103,11 +107,13 @@ Task<std::expected<directory::Standing, Exchange::Refusal>> Exchange::standing_o
 }
 
 Task<Exchange::Issued> Exchange::issue(const http::Request& request) {
+    failpoint("exchange.before_request");
     auto asked = read_exchange(request, config_.audiences);
     if (!asked) {
         const OAuthError& why = asked.error();
         co_return std::unexpected(Refusal{400, why.error, why.error, why.description});
     }
+    failpoint("exchange.before_subject");
     const auto subject = co_await sources_.verify(std::move(asked->subject_token));
     if (!subject) {
         const auto reason = subject.error().reason;
@@ -118,17 +124,22 @@ Task<Exchange::Issued> Exchange::issue(const http::Request& request) {
     }
     const auto standing = co_await standing_of(*subject);
     if (!standing) co_return std::unexpected(standing.error());
+    failpoint("exchange.before_claims");
     const auto now = clock_.now();
     const auto claims =
         issued_claims(*subject, *standing, asked->audience, config_.issue, now, fresh_id(now));
     if (!claims) {
         co_return std::unexpected(subject_refused(clerk::to_string(clerk::TokenReason::expired)));
     }
+    failpoint("exchange.before_key");
     const auto* const key = sources_.signing_key();
     if (key == nullptr) co_return std::unexpected(later("there is no key to sign with"));
-    co_return fmt::format(
+    failpoint("exchange.before_signature");
+    std::string body = fmt::format(
         R"({{"access_token":"{}","issued_token_type":"{}","token_type":"Bearer","expires_in":{}}})",
         key->issue(claims->payload), asked->issued_token_type, claims->expires_in.count());
+    failpoint("exchange.before_answer");
+    co_return body;
 }
 
 http::Response Exchange::to_response(const Refusal& refusal) const {
@@ -140,8 +151,15 @@ http::Response Exchange::to_response(const Refusal& refusal) const {
     return uncached(refusal.status, body + "}");
 }
 
+// `issued` is complete, or as it was.
+Task<> Exchange::issue_into(const http::Request& request, Issued& issued) {
+    issued = co_await issue(request);
+}
+
 Task<http::Response> Exchange::answer(const http::Request& request) {
-    auto issued = co_await issue(request);
+    Issued issued = std::unexpected(later("the exchange failed"));
+    const auto done = co_await jobs::caught(issue_into(request, issued));
+    if (!done) log::error("token_exchange_failed", {{"reason", done.error().message}});
     const std::string_view reason = issued ? reason_issued : issued.error().reason;
     outcomes_.Add({{"reason", std::string(reason)}}).Increment();
     if (issued) co_return uncached(200, *std::move(issued));

@@ -63,6 +63,7 @@ private:
     static Refusal later(std::string_view detail);
     static Refusal subject_refused(std::string_view reason);
     Task<Issued> issue(const http::Request& request);
+    Task<> issue_into(const http::Request& request, Issued& issued);
     Task<std::expected<directory::Standing, Refusal>> standing_of(
         const clerk::SessionClaims& subject);
     [[nodiscard]] http::Response to_response(const Refusal& refusal) const;

@@ -1,11 +1,14 @@
 #include "gate/proxy.hpp"
 
+#include "base/failpoint.hpp"
 #include "base/log.hpp"
 #include "base/trace.hpp"
 #include "gate/identity_headers.hpp"
 #include "gate/verdict_answer.hpp"
+#include "jobs/work_loop.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -19,20 +22,36 @@ public:
 
     Task<std::optional<http::Response>> handle(http::ServerStream& client) {
         const http::Request& request = client.request();
-        const Verdict verdict = co_await decider_.decide(request);
+        std::optional<http::Relay::Order> order;
+        Verdict verdict;
+        const auto decided = co_await jobs::caught(decide(request, verdict, order));
+        if (!decided) {
+            log::error("gate_answer_failed", {{"reason", decided.error().message}});
+            verdict = {.detail = "the answer failed"};
+        }
+        if (decided && order) co_return co_await relay_.forward(client, *std::move(order));
+        co_return refusal(verdict, proxy_status(verdict), request.request_id, config_.verbose);
+    }
+
+private:
+    // `order` is complete, or nothing: then the verdict says why.
+    Task<> decide(const http::Request& request, Verdict& verdict,
+                  std::optional<http::Relay::Order>& order) {
+        verdict = co_await decider_.decide(request);
         if (verdict.answer != Answer::allow) {
             log::debug("gate_denied", {{"reason", verdict.reason},
                                        {"rule", verdict.rule},
                                        {"request_id", request.request_id}});
-            co_return refusal(verdict, proxy_status(verdict), request.request_id, config_.verbose);
+            co_return;
         }
         const std::string query = request.query.empty() ? "" : "?" + request.query;
-        co_return co_await relay_.forward(client, {.target = verdict.path + query,
-                                                   .fields = stripped(request.headers),
-                                                   .own = own_fields(request, verdict)});
+        http::Relay::Order complete{.target = verdict.path + query,
+                                    .fields = stripped(request.headers),
+                                    .own = own_fields(request, verdict)};
+        failpoint("proxy.before_forward");
+        order = std::move(complete);
     }
 
-private:
     [[nodiscard]] http::Fields own_fields(const http::Request& request, const Verdict& verdict) {
         http::Fields own = identity_fields(verdict);
         const http::Fields forwarding = http::forwarding_fields(request, config_.trusted_proxies);

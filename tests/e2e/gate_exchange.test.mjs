@@ -6,13 +6,20 @@ import { after, before, test } from 'node:test';
 
 import pg from 'pg';
 
-import { Publisher, issuer, keySet, mainKey, party, tokenOf } from './gate_stand.mjs';
+import {
+  JWT,
+  Publisher,
+  exchange,
+  issuer,
+  keySet,
+  mainKey,
+  party,
+  tokenOf,
+} from './gate_stand.mjs';
 import { Postgres } from './postgres.mjs';
 import { Service, deletedEvent, freshDatabase, rollcall, userEvent } from './service.mjs';
 import { until } from './simulator.mjs';
 
-const GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
-const JWT = 'urn:ietf:params:oauth:token-type:jwt';
 const SHARED = 'super-secret-jwt-token-with-at-least-32-characters-long';
 
 let postgres, database, publisher, service, other, shared;
@@ -24,14 +31,6 @@ const environment = () => ({
 });
 const sql = (text, values) => postgres.query(database, text, values);
 
-function exchange(at, token, more = {}, { type = 'application/x-www-form-urlencoded' } = {}) {
-  const form = { grant_type: GRANT, subject_token: token, subject_token_type: JWT, ...more };
-  const given = Object.entries(form).filter(([, value]) => value !== undefined);
-  return at.request('POST', '/oauth/token', {
-    headers: { 'Content-Type': type },
-    body: new URLSearchParams(given).toString(),
-  });
-}
 const read = (part) => JSON.parse(Buffer.from(part, 'base64url'));
 
 // Who verifies as any library of JOSE does: the key by its kid, r and s as they are.
