@@ -132,6 +132,9 @@ Result<GateConfig> read_gate_config(const Settings& settings) {
     if (settings.boolean("gate.session_cookie")) {
         config.carrier.cookies = clerk::session_cookies(config.keys.publishable_key);
     }
+    const auto outage = seconds(settings, "gate.outage_max", 0s, 1h);
+    if (!outage) return std::unexpected(outage.error());
+    config.outage_max = *outage;
     config.verbose = settings.boolean("gate.verbose_errors");
     auto proxy = read_proxy(settings);
     if (!proxy) return std::unexpected(proxy.error());

@@ -34,6 +34,7 @@ struct GateConfig {
     clerk::KeySettings keys;
     clerk::TokenRules token;
     gate::CarrierRules carrier;
+    std::chrono::seconds outage_max{};  // known callers pass for so long while PostgreSQL is away
     bool verbose = true;
     std::optional<ProxySettings> proxy{};  // nothing: it only answers proxies
     gate::ExchangeConfig exchange;

@@ -38,8 +38,9 @@ clerk::KeySetConfig keys_of(const Config& config, const GateConfig& gate) {
     return keys;
 }
 
-gate::CallersConfig callers_of(const Config& config) {
+gate::CallersConfig callers_of(const Config& config, const GateConfig& gate) {
     gate::CallersConfig callers;
+    callers.outage_max = gate.outage_max;
     callers.provisioning.wait = std::min<Duration>(callers.provisioning.wait, config.clerk.timeout);
     return callers;
 }
@@ -69,11 +70,11 @@ Gating::Gating(Executor executor, Neighbours neighbours, gate::Provisioning::Fet
     : config_(neighbours.config),
       gate_(neighbours.gate),
       random_(neighbours.random),
-      pool_(executor, "gate", connections, impatient(config_.database, callers_of(config_)),
+      pool_(executor, "gate", connections, impatient(config_.database, callers_of(config_, gate_)),
             neighbours.metrics),
       keys_(executor, keys_of(config_, gate_), neighbours.metrics),
       callers_(
-          executor, callers_of(config_),
+          executor, callers_of(config_, gate_),
           [this](auto asked, bool with_sync_age) { return read(asked, with_sync_age); },
           std::move(fetch), real_clock(), neighbours.metrics),
       decider_(

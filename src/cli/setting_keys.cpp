@@ -72,6 +72,7 @@ constexpr std::array keys{
     SettingKey{"gate.skew", duration, false, ""},
     SettingKey{"gate.max_lifetime", duration, false, ""},
     SettingKey{"gate.session_cookie", boolean, false, ""},
+    SettingKey{"gate.outage_max", duration, false, ""},
     SettingKey{"gate.verbose_errors", boolean, false, ""},
     SettingKey{"gate.listen", text, false, ""},
     SettingKey{"gate.upstream", text, false, ""},

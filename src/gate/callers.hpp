@@ -32,8 +32,9 @@ struct CallersConfig {
     Duration fresh_for = std::chrono::milliseconds(750);
     Duration ahead_after = std::chrono::milliseconds(375);  // used again after that: asked anew
     Duration wait = std::chrono::seconds(1);                // of a caller, for the database
-    // For how long what was known counts while the database is away.
-    Duration outage_max = std::chrono::minutes(5);
+    // For how long what was known counts while the database is away, from when it was last
+    // confirmed.
+    Duration outage_max = std::chrono::minutes(1);
     // Between two questions then.
     Duration retry_after = std::chrono::milliseconds(250);
     // Without a secret key: how long a new user's webhook is waited for, how often it is looked.
