@@ -58,6 +58,8 @@ TEST(VerifyKey, RefusesWeakRsaKeys) {
     EXPECT_EQ(why_rsa(n, e), "taken");
     EXPECT_EQ(why_rsa(std::string(3, '\0') + n, e), "taken");
     EXPECT_EQ(why_rsa(n, bytes("Aw")), "taken");
+    EXPECT_NE(why_rsa("\x7F" + n.substr(1), e), "taken");  // 2047 bits
+    EXPECT_EQ(why_rsa("\x80" + n.substr(1), e), "taken");
     EXPECT_NE(why_rsa(n.substr(1), e), "taken");  // 2040 bits
     EXPECT_NE(why_rsa("\x01" + n.substr(1), e), "taken");
     EXPECT_NE(why_rsa(n.substr(0, 255) + '\x10', e), "taken");  // even

@@ -186,7 +186,7 @@ async function byClerk(text, options) {
 
 test('what is accepted here, Clerk\'s own verifier accepts', async () => {
   let accepted = 0;
-  for (const name of ['form', 'attacks', 'claims']) {
+  for (const name of ['form', 'attacks', 'playbook', 'claims']) {
     const all = JSON.parse(readFileSync(new URL(`../data/tokens/${name}.json`, import.meta.url)));
     for (const item of all.tokens) {
       if (item.expect !== 'ok') continue;

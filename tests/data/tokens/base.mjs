@@ -60,6 +60,8 @@ export const keySets = {
   'n absent': set({ ...main, n: undefined }, point),
   weak: set(published('weak', 'ins_weak'), main),
   'weak alone': set(published('weak', 'ins_main')),
+  'of 2047 bits': set(published('short', 'ins_short'), main),
+  'of 2047 bits alone': set(published('short', 'ins_main')),
   'P-384': set(published('wide', 'ins_wide'), main),
   'crv of another': set({ ...published('wide', 'ins_wide'), crv: 'P-256' }, main),
   'off the curve': set({ ...offCurve }, main),

@@ -144,10 +144,10 @@ cases = [];
 
 // Sets of keys, with a token that is good.
 const sets = {
-  ok: ['unknown members', 'other types beside', 'no alg, no use', 'key_ops verify', 'a zero before n', '32 keys', 'weak', 'P-384', 'crv of another', 'off the curve', 'x short', 'pem'],
+  ok: ['unknown members', 'other types beside', 'no alg, no use', 'key_ops verify', 'a zero before n', '32 keys', 'weak', 'of 2047 bits', 'P-384', 'crv of another', 'off the curve', 'x short', 'pem'],
   alg_not_allowed: ['alg PS256'],
   kid_unknown: ['use enc', 'key_ops sign', 'key_ops no list', 'alg RS512', 'alg HS256', 'alg ES256 of RSA', 'no kid', 'kid a number', 'e 1', 'e even', 'n padded', 'n absent'],
-  jwks_unavailable: ['33 keys', 'weak alone', 'one kid twice', 'one kid of two types', 'kid twice among unusable', 'symmetric', 'k in an RSA key', 'private', 'd of another type', 'oth alone', 'empty', 'no keys', 'keys an object', 'a key alone', 'a list', 'a key that is no object', 'keys twice', 'n twice', 'html', 'no text', 'cut off', 'pem of PKCS#1', 'pem of another curve'],
+  jwks_unavailable: ['33 keys', 'weak alone', 'of 2047 bits alone', 'one kid twice', 'one kid of two types', 'kid twice among unusable', 'symmetric', 'k in an RSA key', 'private', 'd of another type', 'oth alone', 'empty', 'no keys', 'keys an object', 'a key alone', 'a list', 'a key that is no object', 'keys twice', 'n twice', 'html', 'no text', 'cut off', 'pem of PKCS#1', 'pem of another curve'],
 };
 for (const [expected, names] of Object.entries(sets)) {
   for (const keys of names) {
@@ -158,5 +158,6 @@ for (const [expected, names] of Object.entries(sets)) {
 add('key set: pem, any kid', 'ok', { head: { kid: 'ins_renamed' }, options: { keys: 'pem' } });
 add('key set: pem, no kid', 'kid_unknown', { head: { kid: undefined }, options: { keys: 'pem' } });
 add('key set: weak, its own key', 'kid_unknown', { head: { kid: 'ins_weak' }, with: 'weak', options: { keys: 'weak' } });
+add('key set: of 2047 bits, its own key', 'kid_unknown', { head: { kid: 'ins_short' }, with: 'short', options: { keys: 'of 2047 bits' } });
 
 export const setCases = cases;

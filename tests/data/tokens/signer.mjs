@@ -18,6 +18,7 @@ function made() {
     three: jwk(rsa(2048, 3)),
     point: jwk(ec('P-256')),
     wide: jwk(ec('P-384')),
+    short: jwk(rsa(2047)),
   };
 }
 
@@ -40,17 +41,16 @@ export function sign(alg, key, input) {
   const bytes = Buffer.from(input);
   const hash = `sha${alg.slice(2)}`;
   if (alg.startsWith('HS')) return crypto.createHmac(hash, key).update(bytes).digest();
-  if (alg.startsWith('PS')) {
-    return crypto.sign(hash, bytes, {
-      key: privateKey(key),
-      padding: crypto.constants.RSA_PKCS1_PSS_PADDING,
-      saltLength: crypto.constants.RSA_PSS_SALTLEN_DIGEST,
-    });
-  }
+  if (alg.startsWith('PS')) return signPss(key, bytes, crypto.constants.RSA_PSS_SALTLEN_DIGEST, hash);
   if (alg.startsWith('ES')) {
     return crypto.sign(hash, bytes, { key: privateKey(key), dsaEncoding: 'ieee-p1363' });
   }
   return crypto.sign(hash, bytes, privateKey(key));
+}
+
+export function signPss(key, input, saltLength, hash = 'sha256') {
+  const padding = crypto.constants.RSA_PKCS1_PSS_PADDING;
+  return crypto.sign(hash, Buffer.from(input), { key: privateKey(key), padding, saltLength });
 }
 
 export const der = (key, input) => crypto.sign('sha256', Buffer.from(input), privateKey(key));
