@@ -41,9 +41,9 @@ std::string toml_restored(std::string_view text) {
     std::string out;
     for (std::size_t at = 0; at < text.size(); ++at) {
         unsigned byte = 0;
-        const std::string_view digits = text.substr(at + 1);
-        if (text[at] == '~' && digits.size() >= 2 &&
-            std::from_chars(digits.data(), digits.data() + 2, byte, 16).ptr == digits.data() + 2) {
+        const std::string_view digits = text.substr(at + 1, 2);
+        if (text[at] == '~' && digits.size() == 2 &&
+            std::from_chars(digits.begin(), digits.end(), byte, 16).ptr == digits.end()) {
             out += static_cast<char>(byte);
             at += 2;
         } else {
