@@ -46,6 +46,9 @@ public:
     // Whether it is older than its time to live.
     [[nodiscard]] bool stale(SteadyTime now) const;
 
+    // When the last request that succeeded ended.
+    [[nodiscard]] std::optional<SteadyTime> since() const { return since_; }
+
     // A request ended. `chance` is in [0, 1).
     void succeeded(SteadyTime now, std::optional<std::chrono::seconds> granted, double chance);
     void failed(SteadyTime now, double chance);

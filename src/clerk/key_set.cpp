@@ -328,6 +328,12 @@ Task<TokenVerdict> KeySet::verify(std::string token, const TokenRules& rules) {
     co_return verdict;
 }
 
+std::optional<Duration> KeySet::age() const {
+    const auto since = state_->schedule.since();
+    if (!since) return std::nullopt;
+    return real_clock().steady() - *since;
+}
+
 const std::string& KeySet::issuer() const {
     return state_->config.source.issuer;
 }

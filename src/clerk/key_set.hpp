@@ -65,6 +65,9 @@ public:
     // its key has come. jwks_unavailable without keys. `rules` must outlive the task.
     Task<TokenVerdict> verify(std::string token, const TokenRules& rules);
 
+    // How long ago the set was last fetched and taken; nothing before, and of a pinned key.
+    [[nodiscard]] std::optional<Duration> age() const;
+
     [[nodiscard]] const std::string& issuer() const;  // "" when none is known
     [[nodiscard]] http::Breaker::State circuit() const;
 

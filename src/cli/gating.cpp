@@ -184,12 +184,15 @@ Task<directory::StandingsRead> Gating::read(std::span<const directory::StandingA
 std::string Gating::status() const {
     if (!gate_.on) return R"({"on":false})";
     const auto* const keys = keys_.keys();
+    const auto age = keys_.age();
     return fmt::format(
-        R"({{"on":true,"keys":{{"usable":{},"count":{},"issuer":{},"circuit":"{}"}},)"
+        R"({{"on":true,"keys":{{"usable":{},"count":{},"age_seconds":{},"issuer":{},)"
+        R"("circuit":"{}"}},)"
         R"("policy":{{"file":{},"rules":{},"default":"{}","since":{}}},"tokens":{},)"
         R"("exchange":{{"algorithm":"{}","signing_keys":{}}}}})",
-        keys != nullptr, keys == nullptr ? 0 : keys->size(), json_string(keys_.issuer()),
-        http::to_string(keys_.circuit()), json_string(policy_file_),
+        keys != nullptr, keys == nullptr ? 0 : keys->size(),
+        age ? std::to_string(std::chrono::floor<std::chrono::seconds>(*age).count()) : "null",
+        json_string(keys_.issuer()), http::to_string(keys_.circuit()), json_string(policy_file_),
         decider_.policy().rules().size(), gate::to_string(decider_.policy().fallback()),
         json_time(policy_since_), decider_.tokens(), shared_key_ ? "HS256" : "ES256",
         signing_keys_.status());

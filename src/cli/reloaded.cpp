@@ -2,6 +2,7 @@
 
 #include "audit/audit_log.hpp"
 #include "base/json.hpp"
+#include "base/log.hpp"
 #include "jobs/work_loop.hpp"
 
 #include <fmt/format.h>
@@ -27,6 +28,36 @@ Reloaded compare(const Settings& before, const Settings& now) {
         if (now.get(key.name).text != before.get(key.name).text) reloaded.changed.push_back(&key);
     }
     return reloaded;
+}
+
+ReloadOutcome::ReloadOutcome(MetricsRegistry& metrics)
+    : successful_(metrics
+                      .gauge("rollcall_config_last_reload_successful",
+                             "1 when the last reload of the configuration was taken")
+                      .Add({})),
+      time_(metrics
+                .gauge("rollcall_config_last_reload_success_timestamp_seconds",
+                       "When the configuration was last taken")
+                .Add({})) {
+    taken();
+}
+
+void ReloadOutcome::taken() {
+    successful_.Set(1);
+    time_.SetToCurrentTime();
+    since_ = real_clock().now();
+    refused_.clear();
+}
+
+void ReloadOutcome::refused(const Error& why) {
+    successful_.Set(0);
+    refused_ = why.message;
+    log::error("config_reload_failed", {{"message", why.message}});
+}
+
+std::string ReloadOutcome::status() const {
+    return fmt::format(R"({{"since":{},"refused":{}}})", json_time(since_),
+                       refused_.empty() ? "null" : json_string(refused_));
 }
 
 Task<> audit_reload(pg::Pool& pool, Reloaded found) {

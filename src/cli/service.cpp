@@ -122,8 +122,7 @@ struct Service::Parts {
     std::shared_ptr<http::ServerMetrics> server_metrics;
     http::Server public_server;
     http::Server admin_server;
-    prometheus::Gauge& reload_successful;
-    prometheus::Gauge& reload_time;
+    ReloadOutcome reload_outcome;
     Wakeup drained;
     std::optional<Settings> reloaded;  // those of the last reload
     bool all_ended = false;            // before that: nothing of this runs any more
@@ -196,20 +195,11 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
       public_server(executor, guarded(config.public_listener, guard), public_router,
                     server_metrics),
       admin_server(executor, config.admin_listener, admin_router, server_metrics),
-      reload_successful(metrics
-                            .gauge("rollcall_config_last_reload_successful",
-                                   "1 when the last reload of the configuration was taken")
-                            .Add({})),
-      reload_time(metrics
-                      .gauge("rollcall_config_last_reload_success_timestamp_seconds",
-                             "When the configuration was last taken")
-                      .Add({})),
+      reload_outcome(metrics),
       drained(executor) {
     alerts = make_alerts(executor, pool, config, name, clerk_channel.get(), mirroring.channel(),
                          job_metrics, metrics);
     publish_build_info(metrics);
-    reload_successful.Set(1);
-    reload_time.SetToCurrentTime();
     add_routes();
 }
 
@@ -246,6 +236,8 @@ void Service::Parts::add_routes() {
         co_return co_await polling.status();
     });
     status.add("spool", [this]() -> Task<std::string> { co_return door.spool().status(); });
+    status.add("configuration",
+               [this]() -> Task<std::string> { co_return reload_outcome.status(); });
     status.add("gate", [this]() -> Task<std::string> { co_return gating.status(); });
     status.add("circuits", [this]() -> Task<std::string> { co_return circuits(); });
     status.add("mirror", [this]() -> Task<std::string> {
@@ -476,8 +468,7 @@ void Service::reload(Settings settings, const Config& config, const GateConfig& 
     }
     tell_open_files(settings);
     parts_->reloaded = std::move(settings);
-    parts_->reload_successful.Set(1);
-    parts_->reload_time.SetToCurrentTime();
+    parts_->reload_outcome.taken();
     log::info("config_reloaded");
     if (parts_->directory != nullptr) {
         spawn(parts_->executor, "audit_reload", audit_reload(parts_->pool, std::move(reloaded)));
@@ -485,8 +476,7 @@ void Service::reload(Settings settings, const Config& config, const GateConfig& 
 }
 
 void Service::reload_failed(const Error& error) {
-    parts_->reload_successful.Set(0);
-    log::error("config_reload_failed", {{"message", error.message}});
+    parts_->reload_outcome.refused(error);
 }
 
 unsigned short Service::public_port() const {

@@ -52,18 +52,17 @@ Working::Working(Executor executor, Neighbours neighbours, Observers observers)
                 std::string(jobs::queue_users)),
       listener_(executor, config_.database, std::string(wake_channel),
                 [this](std::string_view whose) { wake(whose); }),
-      revocations_(pool_, revocations_batch, job_metrics_),
+      revocations_(pool_, revocations_batch, job_metrics_, neighbours.metrics),
       revoking_(executor,
                 {.name = "revoke_sessions",
                  .full_pass = revocations_batch,
                  .poll_interval = [this] { return poll_interval(); }},
                 [this] { return revocations_.run_once(); }),
-      revocations_pruning_(
-          executor,
-          {.name = "revocations_pruning",
-           .full_pass = revocations_pruned_max,
-           .poll_interval = [] { return std::chrono::minutes(10); }},
-          [this] { return sync::SessionRevocations::prune(pool_, revocations_pruned_max); }) {}
+      revocations_pruning_(executor,
+                           {.name = "revocations_pruning",
+                            .full_pass = revocations_pruned_max,
+                            .poll_interval = [] { return std::chrono::minutes(1); }},
+                           [this] { return revocations_.prune(revocations_pruned_max); }) {}
 
 void Working::start() {
     spawn(executor_, "listener", listener_.run());

@@ -44,8 +44,13 @@ WITH due AS MATERIALIZED (
 SELECT e.revoked, e.attempts, e.waited_seconds FROM ended e
 
 -- name: prune_revocations
-DELETE FROM rollcall.session_revocations r
-USING (SELECT o.session_id FROM rollcall.session_revocations o
-       WHERE o.expires_at < now() ORDER BY o.expires_at LIMIT $1::integer
-       FOR UPDATE SKIP LOCKED) old
-WHERE r.session_id = old.session_id
+WITH gone AS (
+    DELETE FROM rollcall.session_revocations r
+    USING (SELECT o.session_id FROM rollcall.session_revocations o
+           WHERE o.expires_at < now() ORDER BY o.expires_at LIMIT $1::integer
+           FOR UPDATE SKIP LOCKED) old
+    WHERE r.session_id = old.session_id
+    RETURNING 1
+)
+SELECT g.gone, (SELECT count(*) FROM rollcall.session_revocations) - g.gone AS kept
+FROM (SELECT count(*) AS gone FROM gone) g

@@ -8,6 +8,16 @@
 
 namespace rollcall::sync {
 
+SessionRevocations::SessionRevocations(pg::Pool& pool, int batch, jobs::Metrics& metrics,
+                                       MetricsRegistry& registry)
+    : pool_(pool),
+      batch_(batch),
+      metrics_(metrics),
+      kept_(registry
+                .gauge("rollcall_revocations",
+                       "Sessions that have ended and whose tokens may still be alive.")
+                .Add({})) {}
+
 Task<int> SessionRevocations::run_once() {
     using Ending = jobs::Metrics::Ending;
     const auto begun = std::chrono::steady_clock::now();
@@ -25,10 +35,11 @@ Task<int> SessionRevocations::run_once() {
     co_return ended.size();
 }
 
-Task<int> SessionRevocations::prune(pg::Pool& pool, int limit) {
-    const pg::Rows gone =
-        co_await pool.execute(sql::prune_revocations, pg::Params().integer(limit));
-    co_return static_cast<int>(gone.affected());
+Task<int> SessionRevocations::prune(int limit) {
+    const pg::Rows pruned =
+        co_await pool_.execute(sql::prune_revocations, pg::Params().integer(limit));
+    kept_.Set(static_cast<double>(pruned.bigint(0, 1)));
+    co_return static_cast<int>(pruned.bigint(0, 0));
 }
 
 }  // namespace rollcall::sync

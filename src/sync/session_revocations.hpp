@@ -4,6 +4,7 @@
 // hangs keeps them waiting. Idempotent, in any order. A database that is away throws Unavailable.
 #pragma once
 
+#include "base/metrics.hpp"
 #include "base/task.hpp"
 #include "jobs/metrics.hpp"
 #include "pg/pool.hpp"
@@ -12,21 +13,23 @@ namespace rollcall::sync {
 
 class SessionRevocations {
 public:
-    // Both must outlive this. `batch` is how many jobs one transaction takes.
-    SessionRevocations(pg::Pool& pool, int batch, jobs::Metrics& metrics)
-        : pool_(pool), batch_(batch), metrics_(metrics) {}
+    // All must outlive this. `batch` is how many jobs one transaction takes.
+    SessionRevocations(pg::Pool& pool, int batch, jobs::Metrics& metrics,
+                       MetricsRegistry& registry);
 
     // Works off a batch of what is due; how many jobs that were. One that names no session has
     // failed.
     Task<int> run_once();
 
-    // Removes up to `limit` revocations that no living token can be of any more; how many.
-    static Task<int> prune(pg::Pool& pool, int limit);
+    // Removes up to `limit` revocations that no living token can be of any more; how many. What is
+    // left is in the metrics then.
+    Task<int> prune(int limit);
 
 private:
     pg::Pool& pool_;
     int batch_;
     jobs::Metrics& metrics_;
+    prometheus::Gauge& kept_;
 };
 
 }  // namespace rollcall::sync

@@ -357,6 +357,13 @@ test('a token is good until its end and the leeway of clocks, and no second long
   assert.equal(said(await decide(service, '/x', { token: soon() })), '200 ok', 'from before nbf');
 });
 
+const statusOf = async () =>
+  (
+    await service.get('/statusz', service.adminPort, {
+      authorization: `Bearer ${service.env.ROLLCALL_ADMIN_TOKEN}`,
+    })
+  ).json;
+
 test('a reload takes the policy; a refused file changes nothing', async () => {
   assert.equal(said(await decide(service, '/open')), '401 missing_token');
   writeFileSync(policyFile, `${POLICY}[[rule]]\nid = "open"\npath = "/open"\naccess = "public"\n`);
@@ -368,9 +375,11 @@ test('a reload takes the policy; a refused file changes nothing', async () => {
   assert.equal(said(await decide(service, '/open')), '200 ok');
   assert.equal(said(await decide(service, '/x')), '401 missing_token');
   assert.match(await service.metrics(), /rollcall_config_last_reload_successful 0/);
+  assert.match((await statusOf()).configuration.refused, /policy\.toml:2.*public/);
   writeFileSync(policyFile, POLICY);
   service.child.kill('SIGHUP');
   await until(async () => (await decide(service, '/open')).status === 401, 'the old policy');
+  assert.equal((await statusOf()).configuration.refused, null);
 });
 
 test('made-up key names cost the publisher next to nothing', async () => {
@@ -455,9 +464,11 @@ test('status says what the gate has; nothing tells of a token', async () => {
   const status = await service.get('/statusz', service.adminPort, {
     authorization: `Bearer ${service.env.ROLLCALL_ADMIN_TOKEN}`,
   });
-  const { gate } = status.json;
+  const { gate, configuration } = status.json;
+  assert.ok(Date.parse(configuration.since) <= Date.now());
   assert.equal(gate.on, true);
   assert.deepEqual([gate.keys.usable, gate.keys.count, gate.keys.issuer], [true, 1, issuer]);
+  assert.ok(gate.keys.age_seconds >= 0);
   assert.deepEqual([gate.policy.rules, gate.policy.default], [2, 'protected']);
   assert.ok(gate.tokens > 0);
   const metrics = await service.metrics();

@@ -27,7 +27,7 @@ protected:
             "FROM rollcall.session_revocations");
     }
 
-    SessionRevocations revocations{pool, 2, job_metrics};
+    SessionRevocations revocations{pool, 2, job_metrics, metrics};
 };
 
 TEST_F(SessionRevocationsTest, AreNotedAndTheJobIsDoneInOneTransaction) {
@@ -86,14 +86,17 @@ TEST_F(SessionRevocationsTest, AreForgottenWhenNoTokenCanBeAliveAnyMore) {
     ended("sess_1");
     ended("sess_2");
     EXPECT_EQ(run(revocations.run_once()), 2);
-    EXPECT_EQ(run(SessionRevocations::prune(pool, 10)), 0);
+    EXPECT_EQ(run(revocations.prune(10)), 0);
+    EXPECT_THAT(metrics.render(), HasSubstr("\nrollcall_revocations 2\n"));
     // Longer than any token that is accepted.
     EXPECT_EQ(sql("SELECT min(expires_at - noted_at) >= interval '1 hour' "
                   "FROM rollcall.session_revocations"),
               "t");
     sql("UPDATE rollcall.session_revocations SET expires_at = now() - interval '1 second'");
-    EXPECT_EQ(run(SessionRevocations::prune(pool, 1)), 1);
-    EXPECT_EQ(run(SessionRevocations::prune(pool, 10)), 1);
+    EXPECT_EQ(run(revocations.prune(1)), 1);
+    EXPECT_THAT(metrics.render(), HasSubstr("\nrollcall_revocations 1\n"));
+    EXPECT_EQ(run(revocations.prune(10)), 1);
+    EXPECT_THAT(metrics.render(), HasSubstr("\nrollcall_revocations 0\n"));
     EXPECT_EQ(revoked(), "");
 }
 
