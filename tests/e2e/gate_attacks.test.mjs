@@ -11,7 +11,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { keySets } from '../data/tokens/base.mjs';
-import { pem } from '../data/tokens/signer.mjs';
+import { b64, pem } from '../data/tokens/signer.mjs';
 import { Publisher, decide, issuer, keySet, otherKey, party, tokenOf } from './gate_stand.mjs';
 import { Postgres } from './postgres.mjs';
 import { Service, freePort, freshDatabase, userEvent } from './service.mjs';
@@ -171,6 +171,30 @@ test('after each attack the original token is what it was', async () => {
   assert.ok(attacks.length >= 300, `${attacks.length} attacks`);
 });
 
+// CVE-2026-33496 and CVE-2021-32701: an answer was remembered for less than what was asked.
+test('a token that is remembered vouches for no other', async () => {
+  const original = tokenOf('user_ada');
+  const [head, body, signature] = original.split('.');
+  const changed = (part, more) => {
+    const object = JSON.parse(Buffer.from(part, 'base64url'));
+    return b64(JSON.stringify({ ...object, ...more }));
+  };
+  for (let turn = 0; turn < 2; turn += 1) {
+    assert.equal(await judged(original), '200 ok');
+    for (const [token, reason] of [
+      [`${head}.${body}.`, 'bad_signature'],
+      [`${head}.${body}.${'A'.repeat(342)}`, 'bad_signature'],
+      [`${changed(head, { alg: 'none' })}.${body}.`, 'alg_not_allowed'],
+      [`${changed(head, { alg: 'HS256' })}.${body}.${signature}`, 'alg_not_allowed'],
+      [`${changed(head, { x: 1 })}.${body}.${signature}`, 'bad_signature'],
+      [`${head}.${changed(body, { sub: 'user_evil' })}.${signature}`, 'bad_signature'],
+      [`${head}.${body}.${signature}.`, 'malformed'],
+    ]) {
+      assert.equal(await judged(token), `401 ${reason}`);
+    }
+  }
+});
+
 test('against a pinned key no attack gets further', async () => {
   const pinned = await Service.start(postgres.url(database), {
     ...environment(),
@@ -224,4 +248,17 @@ test('what Connection names does not take the gate\'s word away (GHSA-w9mr)', as
   assert.match(headers['x-rollcall-user-id'], /^[0-9a-f-]{36}$/);
   assert.equal(headers.forwarded, undefined);
   assert.ok(!/rollcall|forwarded/i.test(headers.connection ?? ''), headers.connection);
+});
+
+// GHSA-5hvv (oauth2-proxy): who said to be a health check needed no token.
+test('whoever a client says to be, it needs a token', async () => {
+  for (const agent of ['GoogleHC/1.0', 'kube-probe/1.31', 'ELB-HealthChecker/2.0', '']) {
+    const headers = { 'User-Agent': agent };
+    assert.equal(said(await decide(service, '/x', { headers })), '401 missing_token', agent);
+    for (const target of ['/', '/x', '/healthz', '/readyz', '/gate/decide']) {
+      const lines = [`GET ${target} HTTP/1.1`, 'Host: a', `User-Agent: ${agent}`];
+      assert.equal(await proxied(...lines), 401, `${agent} ${target}`);
+      assert.equal(seen.length, 0);
+    }
+  }
 });

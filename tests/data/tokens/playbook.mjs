@@ -84,6 +84,14 @@ const found = recovered(seen);
 if (!found.equals(crypto.createPublicKey(pem('three')))) throw new Error('another key');
 confusion('recovered', found, three);
 
+// A key that names no algorithm is no empty secret (CVE-2026-44699 of libjwt).
+for (const alg of ['HS256', 'HS384', 'HS512']) {
+  for (const [name, secret] of [['nothing', ''], ['a zero byte', '\0']]) {
+    const how = { head: { alg, kid: 'ins_other' }, body: evil, with: secret };
+    add(`${alg} of ${name}, by a key that says no alg`, 'alg_not_allowed', how);
+  }
+}
+
 // kid against a pinned key: a name that is not looked up, but there must be one.
 for (const kid of ['', undefined]) {
   const name = kid === undefined ? 'absent' : 'blank';
