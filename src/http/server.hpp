@@ -23,7 +23,8 @@ namespace rollcall::http {
 struct ServerConfig {
     std::string listen = "127.0.0.1:8080";  // or [::1]:port, localhost:port; port 0: any
     std::string name = "public";            // label of metrics and logs
-    std::size_t header_bytes_max = 16 * 1024;
+    // What nginx takes by default (8 KiB, and four times 8 KiB), and what it adds of its own.
+    std::size_t header_bytes_max = 44 * 1024;
     std::size_t body_bytes_max = 1024 * 1024;
     std::size_t connections_max = 4096;
     // Of one address (IPv6: one /64), trusted proxies aside; one more is answered 503. 0: no limit.

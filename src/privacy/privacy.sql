@@ -30,6 +30,8 @@ SELECT jsonb_build_object(
                  WHERE a.clerk_id = $1::text),
     'held_deletes', (SELECT coalesce(jsonb_agg(to_jsonb(h)), '[]') FROM rollcall.held_deletes h
                      WHERE h.clerk_id = $1::text),
+    'session_revocations', (SELECT coalesce(jsonb_agg(to_jsonb(s) ORDER BY s.revoked_at), '[]')
+                            FROM rollcall.session_revocations s WHERE s.clerk_id = $1::text),
     'mirror', (SELECT to_jsonb(m) FROM rollcall.mirror_users m WHERE m.clerk_id = $1::text),
     -- Not who did it, which is another person's.
     'audit_log', (SELECT coalesce(jsonb_agg(

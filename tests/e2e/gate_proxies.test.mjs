@@ -77,7 +77,7 @@ const rows = {};
 // Keeps the requests that were let through.
 async function startApplication() {
   seen = [];
-  application = http.createServer((request, response) => {
+  application = http.createServer({ maxHeaderSize: 2 ** 16 }, (request, response) => {
     seen.push({ method: request.method, url: request.url, raw: request.rawHeaders });
     request.resume().on('end', () => response.end('the application'));
   });
@@ -256,6 +256,14 @@ for (const [file, command, wrap] of [
           path: '/orders/1',
         });
       }
+    });
+
+    test('what the proxy takes of a head is not too much for the gate', async () => {
+      const fields = [1, 2, 3].map((n) => ['Cookie', `c${n}=${'x'.repeat(7000)}`]);
+      const long = `/orders?x=${'y'.repeat(6000)}`;
+      const answer = await proxy.ask(long, { token: tokenOf('user_ada'), fields });
+      assert.equal(answer.status, 200, answer.body);
+      assert.equal((await proxy.ask(long, { fields })).status, 401);
     });
 
     test('without a good token it is 401 with the challenge, and goes no further', async () => {

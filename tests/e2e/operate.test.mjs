@@ -120,9 +120,15 @@ test('a person is handed out and, once Clerk does not know them, erased', async 
   await query('DELETE FROM job_queue');
   polled.full();
   const [{ clerk_id: id, email }] = await query('SELECT clerk_id, email FROM users LIMIT 1');
+  await query(
+    `INSERT INTO rollcall.session_revocations (session_id, clerk_id, revoked_at)
+     VALUES ('sess_theirs', '${id}', now()), ('sess_other', 'user_other', now())`,
+  );
   const handed = polled.run(['users', 'export', id]);
   assert.equal(handed.code, 0, handed.stderr);
   assert.equal(handed.json.row.email, email);
+  const revoked = handed.json.session_revocations.map((one) => one.session_id);
+  assert.deepEqual(revoked, ['sess_theirs']);
   assert.equal(polled.run(['users', 'export', 'user_nobody']).code, 1);
 
   const early = polled.run(['users', 'erase', id]);
