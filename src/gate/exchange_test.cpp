@@ -122,7 +122,7 @@ TEST_F(ExchangeTest, WhoMayNotEnterGetsNothing) {
     const auto with = [this](const auto& change) {
         const Caller before = caller;
         change(caller);
-        const std::string answer = said();
+        std::string answer = said();
         caller = before;
         return answer;
     };

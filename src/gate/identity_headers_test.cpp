@@ -48,7 +48,7 @@ TEST(IdentityHeaders, ConnectionNamesNothingThatIsPassedOn) {
     given.add("Accept", "b");
     const http::Fields out = stripped(given);
     std::string names;
-    for (const auto& [name, value] : out.all()) names += name + "=" + value + " ";
+    for (const auto& [name, value] : out.all()) names.append(name).append("=").append(value) += ' ';
     EXPECT_EQ(names, "Host=a.example Accept=a Accept=b ");
 }
 

@@ -278,7 +278,7 @@ private:
 
     std::string spell(std::size_t visit, bool slash) const {
         std::string out = slash ? "/" : "";
-        for (; visit != none; visit = visits_[visit].from) out = visits_[visit].text + out;
+        for (; visit != none; visit = visits_[visit].from) out.insert(0, visits_[visit].text);
         return out;
     }
 

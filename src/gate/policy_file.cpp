@@ -142,11 +142,13 @@ private:
 
     void read_version(const toml::table& table) {
         const toml::node* node = table.get("version");
-        if (node == nullptr)
+        if (node == nullptr) {
             return refuse(missing_key, 1, "", "version: is missing; write version = 1");
+        }
         const auto version = node->value_exact<std::int64_t>();
-        if (!version)
+        if (!version) {
             return refuse(wrong_type, line_of(*node), "", "version: must be a whole number");
+        }
         if (*version != 1) {
             refuse(
                 bad_value, line_of(*node), "",

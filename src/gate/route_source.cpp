@@ -239,6 +239,7 @@ std::vector<std::string> notices(std::span<const MethodAccess> methods) {
         if (method.client) say(sentence(*method.client), method.method);
     }
     std::vector<std::string> out;
+    out.reserve(lines.size());
     for (const auto& [line, about] : lines) {
         out.push_back(about.size() == methods.size()
                           ? std::string(line)

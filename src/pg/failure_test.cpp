@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 
 #include <gtest/gtest.h>
+#include <tuple>
 
 namespace rollcall::pg {
 namespace {
@@ -21,7 +22,8 @@ TEST(Failure, BecomesTheExceptionOfItsKind) {
     }
     EXPECT_THROW(raise(unavailable("gone")), Unavailable);
     EXPECT_FALSE(or_refusal(Outcome<int>(std::unexpected(refused))).has_value());
-    EXPECT_THROW((void)or_refusal(Outcome<int>(std::unexpected(unavailable("gone")))), Unavailable);
+    EXPECT_THROW(std::ignore = or_refusal(Outcome<int>(std::unexpected(unavailable("gone")))),
+                 Unavailable);
     EXPECT_EQ(or_throw(Outcome<int>(7)), 7);
     EXPECT_THROW(or_throw(Outcome<void>(std::unexpected(refused))), SqlError);
 }

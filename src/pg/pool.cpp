@@ -60,8 +60,9 @@ Task<std::expected<std::vector<Rows>, SqlError>> Pool::try_execute_together(
     const bool well = co_await state.run(*lease, commands, State::Scope::whole);
     if (!well) {
         Failure& failure = lease->failure();
-        if (failure.kind == Failure::Kind::refused)
+        if (failure.kind == Failure::Kind::refused) {
             co_return std::unexpected(to_sql_error(failure));
+        }
         raise(failure);
     }
     results.reserve(steps.size());
