@@ -26,6 +26,7 @@ ClerkUser person(const std::string& name, std::int64_t created_at = 1000) {
 
 std::vector<std::string> names(const std::vector<const ClerkUser*>& users) {
     std::vector<std::string> out;
+    out.reserve(users.size());
     for (const auto* user : users) out.push_back(*user->first_name);
     return out;
 }

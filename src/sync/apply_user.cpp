@@ -54,7 +54,7 @@ struct ApplyUser::State {
           jobs::RetryPolicy r, ApplyConfig a, jobs::Metrics& m)
         : pool(p),
           directory(d),
-          retry(std::move(r)),
+          retry(r),
           config(a),
           metrics(m),
           single(p, d, c, retry, a.hold, m),
@@ -244,8 +244,7 @@ Task<int> ApplyUser::State::work_off_scheduled() {
 ApplyUser::ApplyUser(Executor executor, pg::Pool& pool, directory::Directory& directory,
                      clerk::BackendApi* clerk, jobs::RetryPolicy retry, ApplyConfig config,
                      jobs::Metrics& metrics)
-    : state_(std::make_unique<State>(executor, pool, directory, clerk, std::move(retry), config,
-                                     metrics)) {}
+    : state_(std::make_unique<State>(executor, pool, directory, clerk, retry, config, metrics)) {}
 
 ApplyUser::~ApplyUser() = default;
 

@@ -22,6 +22,7 @@ Task<std::vector<HeldDelete>> held_deletes(pg::Pool& pool,
     const pg::Rows rows =
         co_await pool.execute(sql::held_list, pg::Params().text(clerk_id).integer(limit));
     std::vector<HeldDelete> out;
+    out.reserve(static_cast<std::size_t>(rows.size()));
     for (int row = 0; row < rows.size(); ++row) {
         out.push_back({.clerk_id = std::string(rows.text(row, 0)),
                        .run = rows.is_null(row, 1) ? 0 : rows.bigint(row, 1),
