@@ -2,6 +2,7 @@
 // route; what is seen of it; and how it stops.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 
 import { Polled } from './polling.mjs';
 import { Postgres } from './postgres.mjs';
@@ -299,6 +300,7 @@ test('a database that is restarted hard in the middle of a pass: the next goes o
       await world.serve();
       await world.seenSoFar();
       postgres.down('immediate');
+      await delay(3_000); // a page comes meanwhile, after 1.2 s
       postgres.up();
       const [cut] = await runs(world, 'true');
       await world.sim.faults({ api_slow: 0 });
