@@ -196,7 +196,7 @@ private:
 }  // namespace
 
 std::expected<SessionClaims, TokenRefusal> read_session_claims(std::string_view payload) {
-    crypto::StrictJson json;
+    static thread_local crypto::StrictJson json;  // keeps its buffers, of a token at most
     const auto root = json.parse(payload);
     if (!root) {
         return std::unexpected(

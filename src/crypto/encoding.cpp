@@ -7,6 +7,7 @@ namespace rollcall::crypto {
 namespace {
 
 constexpr std::uint8_t no_digit = 0xFF;
+constexpr std::uint32_t no_group = 0xFFFFFFFF;
 
 // The 64 digits, and what each byte stands for among them.
 struct Alphabet {
@@ -51,23 +52,36 @@ std::string encode(std::string_view bytes, const Alphabet& alphabet) {
     return out;
 }
 
-std::optional<std::string> decode(std::string_view digits, const Alphabet& alphabet) {
-    if (digits.size() % 4 == 1) return std::nullopt;  // six bits are no byte
-    std::string out;
-    out.reserve(digits.size() * 3 / 4);
+// The numbers of `digits`, four at most, one after the other; beyond 24 bits where one is none.
+std::uint32_t group_of(std::string_view digits, const Alphabet& alphabet) {
     std::uint32_t group = 0;
-    unsigned bits = 0;
+    std::uint32_t all = 0;
     for (const char c : digits) {
-        const std::uint8_t value = alphabet.values[static_cast<std::uint8_t>(c)];
-        if (value == no_digit) return std::nullopt;
-        group = (group << 6U | value) & 0xFFFU;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            out += static_cast<char>(group >> bits & 0xFFU);
-        }
+        const std::uint32_t value = alphabet.values[static_cast<std::uint8_t>(c)];
+        group = group << 6U | value;
+        all |= value;
     }
-    if ((group & ((1U << bits) - 1U)) != 0) return std::nullopt;
+    return all < 64 ? group : no_group;
+}
+
+std::optional<std::string> decode(std::string_view digits, const Alphabet& alphabet) {
+    const std::size_t rest = digits.size() % 4;
+    if (rest == 1) return std::nullopt;  // six bits are no byte
+    std::string out(digits.size() * 3 / 4, '\0');
+    char* at = out.data();
+    for (; digits.size() >= 4; digits.remove_prefix(4)) {
+        const std::uint32_t group = group_of(digits.substr(0, 4), alphabet);
+        if (group == no_group) return std::nullopt;
+        *at++ = static_cast<char>(group >> 16U);
+        *at++ = static_cast<char>(group >> 8U & 0xFFU);
+        *at++ = static_cast<char>(group & 0xFFU);
+    }
+    if (rest == 0) return out;
+    const std::uint32_t group = group_of(digits, alphabet);
+    const unsigned spare = rest == 2 ? 4 : 2;  // bits beyond whole bytes: none may be set
+    if (group == no_group || (group & ((1U << spare) - 1U)) != 0) return std::nullopt;
+    if (rest == 3) *at++ = static_cast<char>(group >> 10U);
+    *at = static_cast<char>(group >> spare & 0xFFU);
     return out;
 }
 

@@ -28,7 +28,7 @@ bool read_text(const simdjson::dom::object& header, std::string_view name,
 }
 
 std::expected<void, JwsRefusal> read_header(std::string_view text, Jws& jws) {
-    StrictJson json;
+    static thread_local StrictJson json;  // a new one's buffers cost more than a header
     const auto root = json.parse(text);
     if (!root) return malformed("the header is no JSON with one meaning");
     simdjson::dom::object header;

@@ -19,6 +19,7 @@ struct FreedBy {
 };
 
 using BioHandle = std::unique_ptr<BIO, FreedBy<BIO_free>>;
+using DigestContext = std::unique_ptr<EVP_MD_CTX, FreedBy<EVP_MD_CTX_free>>;
 using NumberHandle = std::unique_ptr<BIGNUM, FreedBy<BN_clear_free>>;
 using KeyHandle = std::unique_ptr<EVP_PKEY, FreedBy<EVP_PKEY_free>>;
 using KeyContext = std::unique_ptr<EVP_PKEY_CTX, FreedBy<EVP_PKEY_CTX_free>>;

@@ -22,6 +22,7 @@ Verdict check_array(const simdjson::dom::array& array, std::size_t level) {
 Verdict check_object(const simdjson::dom::object& object, std::size_t level) {
     if (level > StrictJson::depth_max) return JsonFault::too_deep;
     std::vector<std::string_view> names;
+    names.reserve(object.size());
     for (const auto& [name, value] : object) {
         names.push_back(name);
         if (const auto fault = check(value, level + 1)) return fault;
