@@ -51,8 +51,10 @@ struct Callers::State : std::enable_shared_from_this<Callers::State> {
           metrics(registry),
           idle(executor) {}
 
-    Task<Result<Caller>> look(const std::string& clerk_id, const std::string& session_id,
-                              Wanted wanted);
+    [[nodiscard]] Record use(std::string_view clerk_id, std::string_view session_id);
+    // From memory alone.
+    std::optional<Caller> at_hand(const Record& record, const Wanted& wanted, From from);
+    Task<Result<Caller>> look(Record record, Wanted wanted);
     [[nodiscard]] std::optional<Caller> remembered(const CallerRecord& record, SteadyTime now);
     [[nodiscard]] Caller caller_of(const CallerRecord& record, SteadyTime now, bool confirmed);
     [[nodiscard]] static bool fulfils(const CallerRecord& record, const Wanted& wanted) {
@@ -123,19 +125,29 @@ Task<> Callers::State::wait_for(Record record, Duration limit) {
     --waiting;
 }
 
-Task<Result<Caller>> Callers::State::look(const std::string& clerk_id,
-                                          const std::string& session_id, Wanted wanted) {
-    const auto self = shared_from_this();
-    const Record record = memory.use(clerk_id, session_id);
+Record Callers::State::use(std::string_view clerk_id, std::string_view session_id) {
+    Record record = memory.use(clerk_id, session_id);
     metrics.remembered(memory.size(), memory.evicted());
+    return record;
+}
+
+std::optional<Caller> Callers::State::at_hand(const Record& record, const Wanted& wanted,
+                                              From from) {
+    if (!fulfils(*record, wanted)) return std::nullopt;
+    const SteadyTime now = clock.steady();
+    if (now - record->asked_at >= config.ahead_after) ask(record, wanted);
+    metrics.answered(from);
+    return caller_of(*record, now, true);
+}
+
+Task<Result<Caller>> Callers::State::look(Record record, Wanted wanted) {
+    const auto self = shared_from_this();
     const auto end = std::chrono::steady_clock::now() + config.wait;
     for (int round = 0; round < rounds_max; ++round) {
-        const SteadyTime now = clock.steady();
-        if (fulfils(*record, wanted)) {
-            if (now - record->asked_at >= config.ahead_after) ask(record, wanted);
-            metrics.answered(round == 0 ? From::memory : From::database);
-            co_return caller_of(*record, now, true);
+        if (auto caller = at_hand(record, wanted, round == 0 ? From::memory : From::database)) {
+            co_return *std::move(caller);
         }
+        const SteadyTime now = clock.steady();
         ask(record, wanted);
         if (auto caller = remembered(*record, now)) {
             metrics.answered(From::outage);
@@ -251,7 +263,7 @@ Task<bool> Callers::State::await_webhook(std::string clerk_id) {
     const auto end = std::chrono::steady_clock::now() + config.webhook_wait;
     while (std::chrono::steady_clock::now() < end && !stopping) {
         co_await sleep(config.webhook_look);
-        const auto caller = co_await look(clerk_id, "", anew());
+        const auto caller = co_await look(use(clerk_id, ""), anew());
         if (caller && caller->confirmed && !unknown(caller->standing)) co_return true;
     }
     co_return false;
@@ -279,8 +291,14 @@ Callers::~Callers() {
 
 Task<Result<Caller>> Callers::find(std::string clerk_id, std::string session_id) {
     const auto state = state_;
-    auto caller = co_await state->look(clerk_id, session_id,
-                                       {.since = state->clock.steady() - state->config.fresh_for});
+    const Record record = state->use(clerk_id, session_id);
+    const Wanted wanted{.since = state->clock.steady() - state->config.fresh_for};
+    Result<Caller> caller = Caller{};
+    if (auto known = state->at_hand(record, wanted, From::memory)) {
+        caller = *std::move(known);
+    } else {
+        caller = co_await state->look(record, wanted);
+    }
     if (!caller || !caller->confirmed || caller->standing.deleted || state->stopping) {
         co_return caller;
     }
@@ -291,7 +309,7 @@ Task<Result<Caller>> Callers::find(std::string clerk_id, std::string session_id)
     }
     const Provisioned provisioned = co_await state->provisioning->user(clerk_id);
     if (provisioned != Provisioned::done) co_return caller;
-    auto again = co_await state->look(clerk_id, session_id, state->anew());
+    auto again = co_await state->look(record, state->anew());
     if (again && again->confirmed && unknown(again->standing)) {
         state->provisioning->refuse(clerk_id);
     }

@@ -149,61 +149,66 @@ Task<> Decider::judge(const TargetOf& target_of, const http::Fields& headers, Ve
         co_return;
     }
     verdict.token_shown = true;
-    const auto claims = co_await claims_of(*token, cached);
-    if (!claims) {
-        refuse_token(verdict, claims.error());
+    const auto hash = crypto::sha256(*token);
+    auto claims = remembered(hash);
+    cached = claims ? Cached::hit : Cached::miss;
+    if (!claims) claims = co_await verified(*token, hash);
+    if (!*claims) {
+        refuse_token(verdict, claims->error());
         co_return;
     }
-    co_await judge_caller(*claims, decision, verdict);
-}
-
-// A token that is remembered is judged again in all but its signature.
-Task<clerk::TokenVerdict> Decider::claims_of(std::string_view token, Cached& cached) {
-    failpoint("decide.before_memory");
-    const auto hash = crypto::sha256(token);
-    const auto generation = sources_.key_generation();
-    if (generation) {
-        if (const auto known = tokens_.find(hash, *generation, clock_.now())) {
-            cached = Cached::hit;
-            if (auto good = clerk::judge(*known, config_.token, clock_.now()); !good) {
-                co_return std::unexpected(good.error());
-            }
-            co_return *known;
-        }
-    }
-    cached = Cached::miss;
-    auto verified = co_await sources_.verify(std::string(token));
-    failpoint("decide.before_keep");
-    // It may have been verified by other keys than those that were there before.
-    if (verified && generation && sources_.key_generation() == generation) {
-        tokens_.keep(hash, *generation, std::make_shared<const clerk::SessionClaims>(*verified),
-                     clock_.now());
-    }
-    co_return verified;
-}
-
-Task<> Decider::judge_caller(const clerk::SessionClaims& claims, const Decision& decision,
-                             Verdict& verdict) {
     failpoint("decide.before_caller");
-    const auto caller = co_await sources_.find(claims.subject, claims.session_id);
+    const clerk::SessionClaims& known = ***claims;
+    const auto caller = co_await sources_.find(known.subject, known.session_id);
     if (!caller) {
         deny(verdict, reason_policy_error, "who the caller is cannot be found out now");
         co_return;
     }
+    judge_caller(known, *caller, decision, verdict);
+}
+
+// A token that is remembered is judged again in all but its signature.
+std::optional<Decider::Claims> Decider::remembered(const crypto::Sha256& hash) {
+    failpoint("decide.before_memory");
+    const auto generation = sources_.key_generation();
+    if (!generation) return std::nullopt;
+    const SystemTime now = clock_.now();
+    auto known = tokens_.find(hash, *generation, now);
+    if (known == nullptr) return std::nullopt;
+    if (auto good = clerk::judge(*known, config_.token, now); !good) {
+        return std::unexpected(good.error());
+    }
+    return known;
+}
+
+Task<Decider::Claims> Decider::verified(std::string_view token, const crypto::Sha256& hash) {
+    const auto generation = sources_.key_generation();
+    auto verified = co_await sources_.verify(std::string(token));
+    failpoint("decide.before_keep");
+    if (!verified) co_return std::unexpected(std::move(verified).error());
+    auto claims = std::make_shared<const clerk::SessionClaims>(*std::move(verified));
+    // It may have been verified by other keys than those that were there before.
+    if (generation && sources_.key_generation() == generation) {
+        tokens_.keep(hash, *generation, claims, clock_.now());
+    }
+    co_return claims;
+}
+
+void Decider::judge_caller(const clerk::SessionClaims& claims, const Caller& caller,
+                           const Decision& decision, Verdict& verdict) {
     failpoint("decide.before_standing");
-    if (const auto refusal = judge_standing(*caller, demand_of(decision))) {
-        refuse_standing(verdict, *refusal);
-        co_return;
+    if (const auto refusal = judge_standing(caller, demand_of(decision))) {
+        return refuse_standing(verdict, *refusal);
     }
     failpoint("decide.before_identity");
-    verdict.identity = {.user_id = caller->standing.user_id,
+    verdict.identity = {.user_id = caller.standing.user_id,
                         .subject = claims.subject,
                         .session = claims.session_id,
                         .organization = claims.organization ? claims.organization->id : "",
-                        .role = caller->standing.role};
+                        .role = caller.standing.role};
     if (!is_sayable(verdict.identity)) {
-        deny(verdict, reason_policy_error, "the caller's data does not fit into a header field");
-        co_return;
+        return deny(verdict, reason_policy_error,
+                    "the caller's data does not fit into a header field");
     }
     allow(verdict);
 }

@@ -70,9 +70,11 @@ private:
     Task<Verdict> decide_on(TargetOf target_of, const http::Fields& headers);
     Task<> judge(const TargetOf& target_of, const http::Fields& headers, Verdict& verdict,
                  Cached& cached);
-    Task<clerk::TokenVerdict> claims_of(std::string_view token, Cached& cached);
-    Task<> judge_caller(const clerk::SessionClaims& claims, const Decision& decision,
-                        Verdict& verdict);
+    using Claims = std::expected<TokenCache::Claims, clerk::TokenRefusal>;
+    std::optional<Claims> remembered(const crypto::Sha256& hash);
+    Task<Claims> verified(std::string_view token, const crypto::Sha256& hash);
+    static void judge_caller(const clerk::SessionClaims& claims, const Caller& caller,
+                             const Decision& decision, Verdict& verdict);
 
     DeciderConfig config_;
     Sources sources_;

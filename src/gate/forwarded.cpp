@@ -42,7 +42,7 @@ std::expected<std::string_view, ForwardedFault> single(const http::Fields& heade
     for (const std::string_view name : names) {
         std::size_t count = 0;
         for (const auto& [field, text] : headers.all()) {
-            if (!same_identity_name(field, name)) continue;
+            if (field.size() != name.size() || !same_identity_name(field, name)) continue;
             // With `_` for `-` it is the same field to some servers, and another one to others.
             if (++count > 1 || !http::same_name(field, name) || is_list(text, target)) {
                 return std::unexpected(repeated_header);

@@ -60,10 +60,10 @@ http::Fields identity_fields(const Verdict& verdict) {
     const std::array<std::string_view, identity_headers.size()> values{
         who.user_id, who.subject, who.session, who.organization, who.role, access, rule};
     for (std::size_t i = 0; i < values.size(); ++i) {
-        fields.set(identity_headers.at(i), values.at(i));
+        fields.add(identity_headers.at(i), values.at(i));
     }
     failpoint("decide.before_answer");
-    fields.set("X-Rollcall-Path", verdict.path);
+    fields.add("X-Rollcall-Path", verdict.path);
     return fields;
 }
 

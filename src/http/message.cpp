@@ -11,6 +11,7 @@ namespace {
 
 // More fields than this are freed with their message instead of kept for the next.
 constexpr std::size_t kept_fields_max = 32;
+constexpr std::size_t usual_fields = 12;  // what most messages do not exceed
 
 }  // namespace
 
@@ -20,6 +21,7 @@ bool same_name(std::string_view a, std::string_view b) {
 
 void Fields::add(std::string_view name, std::string_view value) {
     if (used_ == fields_.size()) {
+        if (fields_.empty()) fields_.reserve(usual_fields);
         fields_.emplace_back(name, value);
     } else {
         fields_[used_].first = name;
