@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { parseArgs } from 'node:util';
 import { flood } from './groups/flood.mjs';
+import { gate } from './groups/gate.mjs';
 import { held } from './groups/held.mjs';
 import { intake } from './groups/intake.mjs';
 import { jobs } from './groups/jobs.mjs';
@@ -16,7 +17,7 @@ import { installPeers } from './lib/peer.mjs';
 import { judge, keep, table, writeResults } from './lib/report.mjs';
 import { prepareTemplate } from './lib/rollcall.mjs';
 
-const groups = { intake, flood, whole, jobs, visible, held, polling, outage };
+const groups = { intake, flood, whole, jobs, visible, held, polling, outage, gate };
 const help = `./dev bench [--only GROUP]… [--quick] [--check] [--keep] [--no-build]
 
 Measures rollcall next to its peers on this machine; about 45 minutes.

@@ -82,6 +82,20 @@ async function generate({ port, seconds, rate, scheme, sources, connections }) {
   );
 }
 
+// The requests of a file, which have no body, as fast as the answers come or at a steady rate.
+export async function get({ port, heads, seconds, connections = 64, rate = 0 }) {
+  const answer = await runToEnd(
+    paths.load,
+    [
+      ...['get', '--port', port, '--heads', heads, '--count', 100_000_000],
+      ...['--connections', connections, '--duration', seconds, '--rate', rate],
+    ].map(String),
+  );
+  const outcome = JSON.parse(answer);
+  if (outcome.accepted < outcome.sent) throw new Error(`not all were accepted: ${answer}`);
+  return outcome;
+}
+
 // One event at a time, `pauseMs` between them.
 export async function visible({ port, database, count, pauseMs = 20 }) {
   const first = takeUsers(count);

@@ -11,4 +11,5 @@ export const results = join(out, 'results.json');
 export const kept = join(bench, 'kept.json');
 export const rollcall = process.env.BENCH_ROLLCALL ?? join(root, 'build/release/rollcall');
 export const load = process.env.BENCH_LOAD ?? join(root, 'build/release/bench/bench_load');
+export const gate = process.env.BENCH_GATE ?? join(root, 'build/release/bench/bench_gate');
 export const clerk = process.env.BENCH_CLERK ?? join(root, 'build/release/bench/bench_clerk');

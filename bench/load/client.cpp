@@ -161,7 +161,8 @@ private:
 
     void wait() {
         std::array<epoll_event, 256> events{};
-        const int timeout_ms = load_.rate > 0 ? 1 : 100;
+        const int slow_ms = load_.spin ? 0 : 100;
+        const int timeout_ms = load_.rate > 0 ? 1 : slow_ms;
         const int count =
             epoll_wait(epoll_, events.data(), static_cast<int>(events.size()), timeout_ms);
         for (int i = 0; i < count; ++i) {

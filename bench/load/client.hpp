@@ -20,6 +20,7 @@ struct Load {
     std::chrono::duration<double> duration{5};
     // Requests a second, due at even intervals whether or not earlier ones were answered, and
     // latency counted from when they were due; 0 = each connection sends when its answer is in.
+    bool spin = false;  // never sleep: waking the generator costs the server
     double rate = 0;
 };
 

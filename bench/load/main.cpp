@@ -1,5 +1,6 @@
-// bench_load send | visible | events: the load generator of `./dev bench`. Prints one JSON object
-// on standard output (`events`: one event a line); 1 and a line on standard error when it fails.
+// bench_load send | get | visible | events: the load generator of `./dev bench`. Prints one JSON
+// object on standard output (`events`: one event a line); 1 and a line on standard error when it
+// fails.
 #include "client.hpp"
 #include "events.hpp"
 #include "requests.hpp"
@@ -12,6 +13,9 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <fstream>
+#include <iterator>
+#include <stdexcept>
 
 namespace rollcall::bench {
 
@@ -19,6 +23,7 @@ namespace {
 
 struct Options {
     std::string events;
+    std::string heads;
     std::uint64_t first = 1;
     std::size_t count = 10000;
     Signing signing{.scheme = "svix", .secret = ""};
@@ -69,7 +74,19 @@ void print(Seen seen) {
                summary(seen.accepted_ms), summary(seen.visible_ms));
 }
 
+std::string contents(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) throw std::runtime_error("cannot read " + path);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
 void run(const CLI::App& app, Options& options) {
+    options.load.duration = std::chrono::duration<double>(options.duration);
+    if (app.got_subcommand("get")) {
+        options.load.spin = true;
+        print(run_load(options.load, Requests(contents(options.heads), options.count)));
+        return;
+    }
     const EventTemplate events(options.events);
     if (app.got_subcommand("events")) {
         for (std::uint64_t user = options.first; user < options.first + options.count; ++user) {
@@ -84,14 +101,23 @@ void run(const CLI::App& app, Options& options) {
         print(watch_rows(options.watch, requests, options.first));
         return;
     }
-    options.load.duration = std::chrono::duration<double>(options.duration);
     print(run_load(options.load, requests));
 }
 
-void add_request_options(CLI::App& command, Options& options) {
+void add_port(CLI::App& command, Options& options) {
     command.add_option("--port", options.load.ports, "of 127.0.0.1; several: taken in turn")
         ->delimiter(',')
         ->required();
+}
+
+void add_load_options(CLI::App& command, Options& options) {
+    command.add_option("--connections", options.load.connections)->check(CLI::Range(1, 10000));
+    command.add_option("--duration", options.duration, "seconds at most");
+    command.add_option("--rate", options.load.rate, "requests a second; 0: as the answers come");
+}
+
+void add_request_options(CLI::App& command, Options& options) {
+    add_port(command, options);
     command.add_option("--path", options.path);
     command.add_option("--scheme", options.signing.scheme)
         ->check(CLI::IsMember({"svix", "stripe", "forged"}));
@@ -103,6 +129,11 @@ int bench_main(int argc, char** argv) {
     app.require_subcommand(1);
     Options options;
     CLI::App& send = *app.add_subcommand("send", "as fast as the answers come, or at --rate");
+    CLI::App& get = *app.add_subcommand("get", "the requests of a file, again and again");
+    add_port(get, options);
+    add_load_options(get, options);
+    get.add_option("--heads", options.heads, "file of requests without a body")->required();
+    get.add_option("--count", options.count, "requests at most");
     CLI::App& visible = *app.add_subcommand("visible", "one event at a time, until its row shows");
     CLI::App& print_events = *app.add_subcommand("events", "the bodies alone, one a line");
     for (CLI::App* command : {&send, &visible, &print_events}) {
@@ -112,12 +143,10 @@ int bench_main(int argc, char** argv) {
     }
     add_request_options(send, options);
     add_request_options(visible, options);
-    send.add_option("--connections", options.load.connections)->check(CLI::Range(1, 10000));
+    add_load_options(send, options);
     send.add_option("--source", options.load.sources,
                     "addresses of this machine to send from; several: taken in turn")
         ->delimiter(',');
-    send.add_option("--duration", options.duration, "seconds at most");
-    send.add_option("--rate", options.load.rate, "requests a second; 0: as the answers come");
     visible.add_option("--database", options.watch.database)->required();
     visible.add_option("--user-prefix", options.watch.user_prefix)->required();
     visible.add_option("--pause-ms", options.pause_ms);

@@ -79,7 +79,8 @@ std::string stripe_header(std::string_view key, std::int64_t now, std::string_vi
 }  // namespace
 
 Requests::Requests(const EventTemplate& events, const Signing& signing, const std::string& path,
-                   std::uint64_t first, std::size_t count) {
+                   std::uint64_t first, std::size_t count)
+    : count_(count) {
     const bool forged = signing.scheme == "forged";
     const bool svix = signing.scheme == "svix" || forged;
     const std::string key = forged ? "a guess" : svix ? svix_key(signing.secret) : signing.secret;
@@ -102,7 +103,18 @@ Requests::Requests(const EventTemplate& events, const Signing& signing, const st
     }
 }
 
+Requests::Requests(std::string heads, std::size_t count) : count_(count), bytes_(std::move(heads)) {
+    constexpr std::string_view end = "\r\n\r\n";
+    for (std::size_t at = 0; (at = bytes_.find(end, at)) != std::string::npos;) {
+        ends_.push_back(at += end.size());
+    }
+    if (ends_.empty() || ends_.back() != bytes_.size()) {
+        throw std::runtime_error("the last request does not end with an empty line");
+    }
+}
+
 std::string_view Requests::at(std::size_t index) const {
+    index %= ends_.size();
     const std::size_t start = index == 0 ? 0 : ends_[index - 1];
     return std::string_view(bytes_).substr(start, ends_[index] - start);
 }
