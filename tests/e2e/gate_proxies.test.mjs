@@ -138,7 +138,13 @@ class Proxy {
     proxy.log = '';
     proxy.child = start(command, words, {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { PATH: process.env.PATH, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
+      env: {
+        // nginx of Debian is among the programs that an ordinary user's PATH leaves out.
+        PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+        HOME: folder,
+        XDG_DATA_HOME: folder,
+        XDG_CONFIG_HOME: folder,
+      },
     });
     for (const pipe of [proxy.child.stdout, proxy.child.stderr]) {
       pipe.on('data', (chunk) => (proxy.log += chunk));

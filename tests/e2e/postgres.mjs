@@ -4,10 +4,12 @@ import { spawnSync } from 'node:child_process';
 import {
   chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   readdirSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import os from 'node:os';
@@ -29,9 +31,12 @@ function programs() {
 
 const asRoot = process.getuid() === 0;
 
-function run(command, args, env = {}) {
-  const full = asRoot ? ['runuser', ['-u', 'postgres', '--', command, ...args]] : [command, args];
-  const done = spawnSync(...full, { encoding: 'utf8', cwd: '/', env: { ...process.env, ...env } });
+// `outer`: a command that runs the one given after it.
+function run(command, args, env = {}, outer = []) {
+  const account = asRoot ? ['runuser', '-u', 'postgres', '--'] : [];
+  const [first, ...rest] = [...outer, ...account, command, ...args];
+  const options = { encoding: 'utf8', cwd: '/', env: { ...process.env, ...env } };
+  const done = spawnSync(first, rest, options);
   if (done.status !== 0) throw new Error(`${command}: ${done.stderr || done.stdout}`);
   return done.stdout;
 }
@@ -53,6 +58,16 @@ export function wrongClock(offset) {
   return { LD_PRELOAD: faketime(), FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1' };
 }
 
+// Runs a command that finds a disk of `size` (of mount(8), as "4m") at `folder`; nobody else sees
+// it, and it is gone with the last process that does. Without root it takes a user namespace.
+function withDisk(folder, size) {
+  const { uid, gid } = statSync(folder);
+  const user = asRoot ? [] : ['--user', '--map-current-user', '--keep-caps'];
+  const options = `size=${size},mode=700,uid=${uid},gid=${gid}`;
+  const mount = `mount -t tmpfs -o ${options} tmpfs '${folder}' && exec "$@"`;
+  return ['unshare', ...user, '--mount', 'sh', '-c', mount, 'sh'];
+}
+
 export class Postgres {
   // With a private folder, and nothing in it.
   static housed() {
@@ -67,8 +82,9 @@ export class Postgres {
     return server;
   }
 
-  // With `clock` true, set_clock() moves the server's clock while it runs.
-  static async start({ clock = false } = {}) {
+  // With `clock` true, set_clock() moves the server's clock while it runs. With `disk` there is one
+  // of that size at `small`, for a tablespace.
+  static async start({ clock = false, disk } = {}) {
     const server = Postgres.housed();
     run(path.join(server.bin, 'initdb'), [
       '-N',
@@ -83,6 +99,7 @@ export class Postgres {
       '--locale=C.UTF-8',
     ]);
     if (clock) server.set_clock(0);
+    if (disk) server.addDisk(disk);
     server.up();
     process.on('exit', () => server.remove());
     return server;
@@ -105,7 +122,16 @@ export class Postgres {
       path.join(this.bin, 'pg_ctl'),
       ['-D', this.data, '-w', '-l', path.join(this.folder, 'log'), '-o', options, 'start'],
       env,
+      this.disk && withDisk(this.small, this.disk),
     );
+  }
+
+  addDisk(size) {
+    this.disk = size;
+    this.small = path.join(this.folder, 'small');
+    mkdirSync(this.small);
+    const { uid, gid } = statSync(this.folder);
+    chownSync(this.small, uid, gid);
   }
 
   // A replica that every commit waits for from now on; promote() makes it a server of its own.
