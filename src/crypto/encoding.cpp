@@ -6,8 +6,8 @@
 namespace rollcall::crypto {
 namespace {
 
-constexpr std::uint8_t no_digit = 0xFF;
-constexpr std::uint32_t no_group = 0xFFFFFFFF;
+constexpr std::uint64_t no_digit = 1ULL << 32U;
+constexpr std::uint64_t group_max = (1ULL << 24U) - 1;  // of four digits
 
 // The 64 digits, and what each byte stands for among them.
 struct Alphabet {
@@ -18,14 +18,14 @@ struct Alphabet {
         for (const char c : last_two) add(c);
     }
     constexpr void add(char c) {
-        values.at(static_cast<std::uint8_t>(c)) = static_cast<std::uint8_t>(count);
+        values.at(static_cast<std::uint8_t>(c)) = count;
         digits.at(count++) = c;
     }
 
     std::size_t count = 0;
     std::array<char, 64> digits{};
-    std::array<std::uint8_t, 256> values = [] {
-        std::array<std::uint8_t, 256> none{};
+    std::array<std::uint64_t, 256> values = [] {
+        std::array<std::uint64_t, 256> none{};
         none.fill(no_digit);
         return none;
     }();
@@ -52,16 +52,13 @@ std::string encode(std::string_view bytes, const Alphabet& alphabet) {
     return out;
 }
 
-// The numbers of `digits`, four at most, one after the other; beyond 24 bits where one is none.
-std::uint32_t group_of(std::string_view digits, const Alphabet& alphabet) {
-    std::uint32_t group = 0;
-    std::uint32_t all = 0;
+// The numbers of `digits`, four at most, one after the other; beyond group_max where one is none.
+std::uint64_t group_of(std::string_view digits, const Alphabet& alphabet) {
+    std::uint64_t group = 0;
     for (const char c : digits) {
-        const std::uint32_t value = alphabet.values[static_cast<std::uint8_t>(c)];
-        group = group << 6U | value;
-        all |= value;
+        group = group << 6U | alphabet.values[static_cast<std::uint8_t>(c)];
     }
-    return all < 64 ? group : no_group;
+    return group;
 }
 
 std::optional<std::string> decode(std::string_view digits, const Alphabet& alphabet) {
@@ -69,19 +66,21 @@ std::optional<std::string> decode(std::string_view digits, const Alphabet& alpha
     if (rest == 1) return std::nullopt;  // six bits are no byte
     std::string out(digits.size() * 3 / 4, '\0');
     char* at = out.data();
+    std::uint64_t all = 0;
     for (; digits.size() >= 4; digits.remove_prefix(4)) {
-        const std::uint32_t group = group_of(digits.substr(0, 4), alphabet);
-        if (group == no_group) return std::nullopt;
+        const std::uint64_t group = group_of(digits.substr(0, 4), alphabet);
+        all |= group;
         *at++ = static_cast<char>(group >> 16U);
-        *at++ = static_cast<char>(group >> 8U & 0xFFU);
-        *at++ = static_cast<char>(group & 0xFFU);
+        *at++ = static_cast<char>(group >> 8U);
+        *at++ = static_cast<char>(group);
     }
+    const std::uint64_t group = group_of(digits, alphabet);
+    if ((all | group) > group_max) return std::nullopt;
     if (rest == 0) return out;
-    const std::uint32_t group = group_of(digits, alphabet);
     const unsigned spare = rest == 2 ? 4 : 2;  // bits beyond whole bytes: none may be set
-    if (group == no_group || (group & ((1U << spare) - 1U)) != 0) return std::nullopt;
+    if ((group & ((1U << spare) - 1U)) != 0) return std::nullopt;
     if (rest == 3) *at++ = static_cast<char>(group >> 10U);
-    *at = static_cast<char>(group >> spare & 0xFFU);
+    *at = static_cast<char>(group >> spare);
     return out;
 }
 

@@ -27,27 +27,46 @@ bool read_text(const simdjson::dom::object& header, std::string_view name,
     return true;
 }
 
-std::expected<void, JwsRefusal> read_header(std::string_view text, Jws& jws) {
+std::expected<JwsHeader, JwsRefusal> parse_header(std::string_view text) {
     static thread_local StrictJson json;  // a new one's buffers cost more than a header
     const auto root = json.parse(text);
     if (!root) return malformed("the header is no JSON with one meaning");
-    simdjson::dom::object header;
-    if (root->get_object().get(header) != simdjson::SUCCESS) {
+    simdjson::dom::object object;
+    if (root->get_object().get(object) != simdjson::SUCCESS) {
         return malformed("the header is no JSON object");
     }
     for (const std::string_view name : refused_members) {
-        if (member(header, name)) {
+        if (member(object, name)) {
             return malformed("the header has crit, zip, cty, b64 or enc: none is understood here");
         }
     }
+    JwsHeader header;
     std::optional<std::string> alg;
-    if (!read_text(header, "alg", alg) || !alg) return malformed("the header has no alg");
-    jws.alg = *std::move(alg);
-    if (!read_text(header, "kid", jws.kid) || !read_text(header, "typ", jws.typ) ||
-        !read_text(header, "cat", jws.cat)) {
+    if (!read_text(object, "alg", alg) || !alg) return malformed("the header has no alg");
+    header.alg = *std::move(alg);
+    if (!read_text(object, "kid", header.kid) || !read_text(object, "typ", header.typ) ||
+        !read_text(object, "cat", header.cat)) {
         return malformed("kid, typ or cat of the header is no string");
     }
-    return {};
+    return header;
+}
+
+std::unexpected<JwsRefusal> not_base64url() {
+    return malformed("a part is not base64url without padding");
+}
+
+std::expected<JwsHeader, JwsRefusal> read_header(std::string_view digits) {
+    // Tokens of one key have the same header, byte for byte.
+    static thread_local struct {
+        std::string digits;
+        JwsHeader header;
+    } last;
+    if (!digits.empty() && digits == last.digits) return last.header;
+    const auto text = base64url_decode(digits);
+    if (!text) return not_base64url();
+    auto header = parse_header(*text);
+    if (header) last = {.digits = std::string(digits), .header = *header};
+    return header;
 }
 
 }  // namespace
@@ -61,18 +80,15 @@ std::expected<Jws, JwsRefusal> read_compact(std::string_view token) {
     if (second == std::string_view::npos || token.find('.', second + 1) != std::string_view::npos) {
         return malformed("not three parts with dots between them");
     }
-    const auto header = base64url_decode(token.substr(0, first));
+    auto header = read_header(token.substr(0, first));
+    if (!header) return std::unexpected(header.error());
     auto payload = base64url_decode(token.substr(first + 1, second - first - 1));
     auto signature = base64url_decode(token.substr(second + 1));
-    if (!header || !payload || !signature) {
-        return malformed("a part is not base64url without padding");
-    }
-    Jws jws;
-    jws.signed_bytes = token.substr(0, second);
-    jws.payload = *std::move(payload);
-    jws.signature = *std::move(signature);
-    if (const auto read = read_header(*header, jws); !read) return std::unexpected(read.error());
-    return jws;
+    if (!payload || !signature) return not_base64url();
+    return Jws{.header = *std::move(header),
+               .signed_bytes = token.substr(0, second),
+               .payload = *std::move(payload),
+               .signature = *std::move(signature)};
 }
 
 }  // namespace rollcall::crypto

@@ -16,9 +16,13 @@ namespace rollcall::crypto {
 
 inline constexpr std::size_t token_bytes_max = 8UL * 1024;
 
-struct Jws {
+struct JwsHeader {
     std::string alg;  // as the token says it
     std::optional<std::string> kid, typ, cat;
+};
+
+struct Jws {
+    JwsHeader header;
     std::string_view signed_bytes;  // header and payload as they stand in the token
     std::string payload;
     std::string signature;

@@ -10,6 +10,7 @@
 #include <expected>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 namespace rollcall::crypto {
 
@@ -24,6 +25,7 @@ public:
 
 private:
     simdjson::dom::parser parser_;
+    std::vector<std::string_view> names_;  // kept for its memory alone
 };
 
 // Of an object without duplicates; nothing when there is none of this name.
