@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kept_max = 100'000;  // in memory
 constexpr std::size_t portion = clerk::filter_ids_max;
+constexpr int looks_max = 3;  // at a user of whom events keep coming; then the next pass looks
 constexpr std::string_view user_prefix = "user_";
 
 std::vector<std::optional<std::string_view>> views(const std::vector<std::string>& texts) {
@@ -144,36 +145,49 @@ Task<> Departures::hold(std::int64_t users) {
     co_await pass_.parts().pool.execute(sql::hold_absences, pg::Params().bigint(summary.run));
 }
 
-// Each by its own question: only that Clerk does not know this user counts.
 Task<> Departures::delete_all() {
     std::string last;
     while (!pass_.stopped()) {
-        const std::vector<std::string> ids = co_await some(last);
+        std::vector<std::string> ids = co_await some(last);
         if (ids.empty()) co_return;
         last = ids.back();
-        co_await pass_.look_at_time();
-        const SystemTime first_asked = pass_.known_time();
-        std::vector<std::string> gone;
-        for (const std::string& clerk_id : ids) {
-            SystemTime asked_at;
-            const auto user = co_await pass_.get(clerk_id, asked_at);
-            if (user && *user) {
-                --pass_.summary().found.extra;
-                co_await pass_.work_off({&**user, 1}, asked_at);
-            } else if (user) {
-                pass_.report({.kind = Difference::Kind::extra, .clerk_id = clerk_id, .fields = {}});
-                gone.push_back(clerk_id);
-            } else if (user.error().code == ErrorCode::invalid_input) {
-                // No id of Clerk's: nothing that can be asked, so nothing to conclude from.
-                --pass_.summary().found.extra;
-                log::warn("row_with_unusable_clerk_id", {{"run", pass_.summary().run}});
-            } else {
-                pass_.fail(user.error());
-                break;
-            }
+        for (int looks = 0; looks < looks_max && !ids.empty() && !pass_.stopped(); ++looks) {
+            ids = co_await delete_gone(std::move(ids));
         }
-        if (!pass_.dry_run()) co_await pass_.remove(gone, first_asked);
     }
+}
+
+// Each by its own question: only that Clerk does not know this user counts. Returns those of whom
+// an event was applied after the question: it may be of a user who had come back by then, or one
+// that had waited. They are to be asked about again.
+Task<std::vector<std::string>> Departures::delete_gone(std::vector<std::string> clerk_ids) {
+    co_await pass_.look_at_time();
+    const SystemTime first_asked = pass_.known_time();
+    std::vector<std::string> gone;
+    for (const std::string& clerk_id : clerk_ids) {
+        SystemTime asked_at;
+        const auto user = co_await pass_.get(clerk_id, asked_at);
+        if (user && *user) {
+            --pass_.summary().found.extra;
+            co_await pass_.work_off({&**user, 1}, asked_at);
+        } else if (user) {
+            gone.push_back(clerk_id);
+        } else if (user.error().code == ErrorCode::invalid_input) {
+            // No id of Clerk's: nothing that can be asked, so nothing to conclude from.
+            --pass_.summary().found.extra;
+            log::warn("row_with_unusable_clerk_id", {{"run", pass_.summary().run}});
+        } else {
+            pass_.fail(user.error());
+            break;
+        }
+    }
+    std::vector<std::string> overtaken;
+    if (!pass_.dry_run()) overtaken = co_await pass_.remove(gone, first_asked);
+    for (const std::string& clerk_id : gone) {
+        if (std::ranges::find(overtaken, clerk_id) != overtaken.end()) continue;
+        pass_.report({.kind = Difference::Kind::extra, .clerk_id = clerk_id, .fields = {}});
+    }
+    co_return overtaken;
 }
 
 }  // namespace rollcall::sync

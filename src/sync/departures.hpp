@@ -34,6 +34,7 @@ private:
     Task<> look_again();
     Task<bool> look_up(const std::vector<std::string>& clerk_ids);
     Task<> delete_all();
+    Task<std::vector<std::string>> delete_gone(std::vector<std::string> clerk_ids);
     Task<> hold(std::int64_t users);
 
     Pass& pass_;

@@ -326,21 +326,30 @@ Task<> Pass::settle(Repair repair) {
     }
 }
 
-Task<> Pass::remove(std::span<const std::string> clerk_ids, SystemTime asked_at) {
+Task<std::vector<std::string>> Pass::remove(std::span<const std::string> clerk_ids,
+                                            SystemTime asked_at) {
     std::vector<directory::Read> reads;
     for (const std::string& clerk_id : clerk_ids) {
         reads.push_back(
             {.clerk_id = clerk_id, .state = directory::Deletion{asked_at}, .asked_at = asked_at});
     }
-    if (reads.empty()) co_return;
-    std::vector<std::size_t> learned;  // of these something was learned meanwhile: the next pass
-    if (co_await apply(reads, learned)) co_return;
+    std::vector<std::string> overtaken;
+    if (reads.empty()) co_return overtaken;
+    std::vector<std::size_t> learned;
+    if (co_await apply(reads, learned)) {
+        for (const std::size_t index : learned) overtaken.push_back(clerk_ids[index]);
+        co_return overtaken;
+    }
     for (const directory::Read& read : reads) {
-        if (stopped()) co_return;
+        if (stopped()) break;
+        learned.clear();
         if (!co_await apply({&read, 1}, learned)) {
             refuse(read.clerk_id, "its row cannot be deleted");
+        } else if (!learned.empty()) {
+            overtaken.push_back(read.clerk_id);
         }
     }
+    co_return overtaken;
 }
 
 }  // namespace rollcall::sync

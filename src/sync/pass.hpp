@@ -61,8 +61,10 @@ public:
     // Compares `users`, each once, with the table, and repairs. With `span`, says who is absent.
     Task<> work_off(std::span<const clerk::User> users, SystemTime asked_at,
                     const std::optional<Span>& span = std::nullopt);
-    // Deletes users that Clerk was asked for, one by one, and did not know.
-    Task<> remove(std::span<const std::string> clerk_ids, SystemTime asked_at);
+    // Deletes users that Clerk was asked for, one by one, and did not know. Returns those of whom
+    // something was learned after `asked_at`: they stay.
+    Task<std::vector<std::string>> remove(std::span<const std::string> clerk_ids,
+                                          SystemTime asked_at);
     // Those that another user's row stood in the way of: once the rows of all others are right.
     Task<> work_off_rest();
     // Is told whom that concerns, so that it outlives this process.

@@ -235,6 +235,39 @@ TEST_F(SyncFullPass, ADryRunTellsAndWritesNothing) {
     EXPECT_EQ(sql("SELECT count(*) FROM rollcall.sync_runs"), "1");
 }
 
+// Events of a user who is gone, which had waited, are applied between Clerk's answer and the
+// deletion: after one the user is asked about again, in this pass; where they do not cease, the
+// next one looks.
+TEST_F(SyncFullPass, AnEventThatOvertakesADeletionDoesNotSaveARow) {
+    fill(20);
+    full();
+    clerk.users.erase("user_00007");
+    int events = 1;
+    clerk.asked.clear();
+    clerk.on_get = [&](const std::string& id) -> std::optional<Error> {
+        if (events-- > 0) {
+            sql("UPDATE rollcall.ledger SET version = version + 1, changed_at = clock_timestamp() "
+                "WHERE clerk_id = '" +
+                id + "'; UPDATE users SET name = 'Late' WHERE clerk_id = '" + id + "'");
+        }
+        return std::nullopt;
+    };
+    const RunSummary run = full();
+    EXPECT_EQ(run.status, RunStatus::completed) << run.error.value_or("");
+    EXPECT_EQ(run.deleted, 1);
+    EXPECT_EQ(run.found.extra, 1);
+    EXPECT_EQ(clerk.asked["user_00007"], 2);
+    EXPECT_EQ(table(), truth());
+
+    clerk.users.erase("user_00008");
+    events = 1000;
+    EXPECT_EQ(full().deleted, 0);
+    EXPECT_EQ(clerk.asked["user_00008"], 3);
+    events = 0;
+    EXPECT_EQ(full().deleted, 1);
+    EXPECT_EQ(table(), truth());
+}
+
 // Users come, change and go while the list is walked, before and behind the workers.
 TEST_F(SyncFullPass, UsersMoveWhileItRuns) {
     const auto base = static_cast<std::uint64_t>(testing::UnitTest::GetInstance()->random_seed());
