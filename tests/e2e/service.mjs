@@ -1,6 +1,7 @@
 // The built binary's `rollcall serve` as a black box, and Clerk's side of the webhook, signed by
 // the real svix library.
 import { spawnSync } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import http from 'node:http';
 import { createServer } from 'node:net';
@@ -17,13 +18,29 @@ export const CRON_SECRET = 'cron-key-of-the-tests';
 // what is looked at there.
 export const patient = { ROLLCALL_WEBHOOKS_ANSWER_TIMEOUT: '10s' };
 
+// The latest ports are held for this process alone by a datagram socket of the same number, which
+// is in nobody's way and goes with the process: test files that run side by side draw from the
+// same ports, and a service may come to its own later, or leave it for a while.
+const holders = [];
+const held_max = 500;
+
+async function hold(port) {
+  const holder = createSocket({ type: 'udp4', exclusive: true }).unref();
+  holder.bind(port, '127.0.0.1');
+  await once(holder, 'listening');
+  holders.push(holder);
+  if (holders.length > held_max) holders.shift().close();
+}
+
 // A port that nobody has, below those that the kernel gives to connections: it stays free until
 // the service takes it, and while the service is away.
 export async function freePort() {
   for (;;) {
     const port = 12_000 + Math.floor(Math.random() * 20_000);
-    const server = createServer().listen(port, '127.0.0.1');
+    const server = createServer();
     try {
+      await hold(port);
+      server.listen(port, '127.0.0.1');
       await once(server, 'listening');
     } catch {
       continue;
