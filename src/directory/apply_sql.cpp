@@ -370,6 +370,24 @@ void add_standings(ApplySql& out, const TableShape& shape, Values values) {
     out.standings = filled(sql::standings, values);
 }
 
+void add_curbs(ApplySql& out, const TableShape& shape, const ColumnMap& columns, Values values) {
+    const auto make = [&](const pg::Statement& teller, std::string& bar, std::string& assign) {
+        values["told"] = fill(part(teller), values);
+        bar = filled(sql::bar, values);
+        if (shape.role) assign = filled(sql::assign, values);
+    };
+    if (shape.role) {
+        std::vector<std::string> changes{shape.role->name + " = " + shape.role->cast("c.role")};
+        for (const ShapeColumn& column : shape.updated_at) {
+            changes.push_back(column.name + " = " + column.time("now()"));
+        }
+        values["assign_role"] = joined(changes, ", ");
+    }
+    values["default_role"] = quote_literal(columns.default_role);
+    make(sql::told_by_job, out.bar_by_job, out.assign_by_job);
+    make(sql::told_by_read, out.bar_by_read, out.assign_by_read);
+}
+
 void add_outbox(ApplySql& out, Values values) {
     out.mirrored_row = filled(sql::mirrored_row, values);
     out.arm_one = filled(sql::arm_one, values);
@@ -465,6 +483,7 @@ ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,
     out.blank = filled(sql::blank, values);
     out.strangers = filled(sql::strangers, values);
     add_standings(out, shape, values);
+    add_curbs(out, shape, columns, values);
     add_outbox(out, values);
     add_copy_comparison(out, values);
     return out;

@@ -44,6 +44,10 @@ struct ApplySql {
     std::string compared_copies;  // copies in order
     std::string compared_some;    // … and some of them
     std::string standings;        // of standings.sql
+    std::string bar_by_job;       // of curbs.sql, as the next three
+    std::string bar_by_read;
+    std::string assign_by_job;  // "" where no column has the role, as the next
+    std::string assign_by_read;
 };
 
 [[nodiscard]] ApplySql make_apply_sql(const TableShape& shape, const ColumnMap& columns,

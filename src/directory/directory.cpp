@@ -35,7 +35,8 @@ struct Directory::State {
                      (shape.email.has_value() && shape.email->folds_case)),
           comparison(texts),
           copies(texts),
-          standings(texts) {}
+          standings(texts),
+          curbs(texts, outbox) {}
 
     // Settings, `apply` and `settle` in one transaction that commits.
     Task<Answer<AppliedBatch>> apply_batch(pg::Pool& pool, const pg::Statement& apply,
@@ -62,6 +63,7 @@ struct Directory::State {
     Comparison comparison;
     CopyComparison copies;
     Standings standings;
+    Curbs curbs;
 };
 
 namespace {
@@ -113,6 +115,10 @@ std::vector<Directory::Text> list(const ApplySql& texts) {
         {"compared_copies", texts.compared_copies},
         {"compared_some", texts.compared_some},
         {"standings", texts.standings},
+        {"bar_by_job", texts.bar_by_job},
+        {"bar_by_read", texts.bar_by_read},
+        {"assign_by_job", texts.assign_by_job},
+        {"assign_by_read", texts.assign_by_read},
     };
 }
 
@@ -296,6 +302,9 @@ const CopyComparison& Directory::copies() const {
 }
 const Standings& Directory::standings() const {
     return state_->standings;
+}
+const Curbs& Directory::curbs() const {
+    return state_->curbs;
 }
 const ColumnMap& Directory::columns() const {
     return state_->config.columns;

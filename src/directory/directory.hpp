@@ -12,6 +12,7 @@
 #include "directory/column_map.hpp"
 #include "directory/comparison.hpp"
 #include "directory/copy_comparison.hpp"
+#include "directory/curbs.hpp"
 #include "directory/email_rows.hpp"
 #include "directory/outbox.hpp"
 #include "directory/standings.hpp"
@@ -126,6 +127,7 @@ public:
     [[nodiscard]] const Outbox& outbox() const;
     [[nodiscard]] const CopyComparison& copies() const;  // what differs in the mirror
     [[nodiscard]] const Standings& standings() const;    // for who decides about access
+    [[nodiscard]] const Curbs& curbs() const;            // of access, of what cannot be applied yet
     [[nodiscard]] const ColumnMap& columns() const;
     [[nodiscard]] const std::vector<std::string>& notes() const;  // what may go wrong, for a person
 

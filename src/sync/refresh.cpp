@@ -69,6 +69,8 @@ Task<Refreshed> Refresh::settle(std::string clerk_id, ClerkAnswer answer) {
     known.emplace(std::move(clerk_id), std::move(answer));
     for (int number = 0; number < rounds_max; ++number) {
         auto ending = co_await round(read, known);
+        const bool done = ending && std::holds_alternative<jobs::Completed>(ending->ending);
+        if (number == 0 && !done) co_await directory_.curbs().of_read(pool_, read);
         if (ending && ending->held) co_return co_await hold(read.clerk_id);
         if (ending) co_return std::move(*ending);
     }

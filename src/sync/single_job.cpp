@@ -105,6 +105,9 @@ Task<directory::Answer<Handled>> SingleJob::run(std::string id, Asking asking, R
     Attempt attempt{.facts = std::move(*facts), .asking = asking, .report = std::move(report)};
     for (int number = 0; number < rounds_max; ++number) {
         auto step = co_await round(attempt);
+        const bool done = step && *step && std::holds_alternative<jobs::Completed>(**step);
+        // What it says of access does not wait for what the rest waits for.
+        if (number == 0 && !done) co_await directory_.curbs().of_job(pool_, attempt.facts.job.id);
         if (attempt.must_ask) co_return Handled::must_ask;
         if (!step) co_return std::unexpected(std::move(step.error()));
         Ending& ending = *step;

@@ -277,6 +277,30 @@ test('an admin is who has the role in the table, and loses it within two seconds
   });
 });
 
+test('a ban and a demotion wait for no address that another user has', async () => {
+  await user('user_holder', { email: 'held@example.com' });
+  await within(2_000, 'the ban', async (number) => {
+    const id = `user_bar${number}`;
+    await user(id, { role: 'admin' });
+    const token = tokenOf(id);
+    const ask = async () => said(await decide(service, '/admin/x', { token }));
+    const say = (more) =>
+      service.deliver(
+        userEvent('user.updated', id, (version += 1), { email: 'held@example.com', ...more }),
+      );
+    assert.equal(await ask(), '200 ok');
+    assert.equal((await say({ role: 'user' })).status, 202);
+    await until(async () => (await ask()) === '403 not_admin', 'the demotion');
+    assert.equal((await say({ role: 'user', banned: true })).status, 202);
+    return async () => (await ask()) === '403 user_banned';
+  });
+  const [{ waiting }] = await sql(
+    "SELECT count(*)::int AS waiting FROM job_queue WHERE status = 'PENDING' " +
+      "AND subject LIKE 'user_bar%' AND error LIKE 'E-mail conflict: %'",
+  );
+  assert.ok(waiting > 0);
+});
+
 // fault 38
 test('who is deleted is refused within two seconds, however long the token is good', async () => {
   await within(2_000, 'the deletion by hand', async (number) => {
