@@ -20,6 +20,15 @@ export class Acts {
     this.people = users.map((user) => user.id);
   }
 
+  // Of a Clerk that lists nobody a pass concludes nothing, by design: who is gone stays a row until
+  // somebody signs up. Nothing can be said of a world that ends so, and none does.
+  async end() {
+    const nobody = async () =>
+      (await this.simulator.control('GET', '/users?limit=1')).users.length === 0;
+    this.count += 1;
+    while (await nobody()) await this.#create({ email_address: [this.#address('last')] });
+  }
+
   // Whether there was something to do it to.
   async take(step) {
     this.count += 1;

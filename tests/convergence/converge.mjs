@@ -40,6 +40,7 @@ async function carryOut(stand) {
     if (step.pause) await new Promise((resolve) => setTimeout(resolve, step.pause));
   }
   await faults.over();
+  await stand.acts.end();
 }
 
 function keep(seed, evidence) {
