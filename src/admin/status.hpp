@@ -15,8 +15,8 @@ namespace rollcall::admin {
 
 class Status {
 public:
-    // `part` returns JSON text. When it throws Unavailable the whole answer is 503, so a part that
-    // needs the database asks first whether it is there.
+    // `part` returns JSON text; null where it throws Unavailable. One that needs the database asks
+    // first whether it is there: nobody wants to wait for that.
     void add(std::string name, std::function<Task<std::string>()> part);
 
     // The object must outlive the router.
@@ -28,6 +28,7 @@ private:
         std::function<Task<std::string>()> make;
     };
     Task<http::Response> answer();
+    static Task<std::string> value_of(const Part& part);
     std::vector<Part> parts_;
 };
 

@@ -1,5 +1,6 @@
 #include "alerts/evaluator.hpp"
 
+#include "alerts/metrics.hpp"
 #include "alerts/sql.hpp"
 #include "base/log.hpp"
 #include "jobs/work_loop.hpp"
@@ -74,8 +75,7 @@ Evaluator::Evaluator(pg::Pool& pool, EvaluatorConfig config, std::vector<Circuit
       circuits_(std::move(circuits)),
       lease_(pool, "alerts", config_.instance, std::max(3 * config_.interval, lease_min)),
       job_metrics_(job_metrics) {
-    auto& active = metrics.gauge("rollcall_alerts_active",
-                                 "1 while an alert fires; on the instance that has the duty.");
+    auto& active = active_alerts(metrics);
     for (const Condition& condition : conditions_) {
         const std::string alert(condition.alert);
         active_[alert] = &active.Add({{"alert", alert}});

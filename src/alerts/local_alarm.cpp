@@ -1,6 +1,6 @@
 #include "alerts/local_alarm.hpp"
 
-#include "alerts/message.hpp"
+#include "alerts/metrics.hpp"
 #include "base/log.hpp"
 #include "base/timeout.hpp"
 
@@ -9,11 +9,12 @@
 namespace rollcall::alerts {
 
 LocalAlarm::LocalAlarm(Executor executor, Sink& sink, LocalCondition condition, AlertPolicy policy,
-                       const Clock& clock)
+                       const Clock& clock, MetricsRegistry& metrics)
     : sink_(sink),
       condition_(std::move(condition)),
       policy_(policy),
       clock_(clock),
+      active_(active_alerts(metrics).Add({{"alert", condition_.alert}, {"scope", "instance"}})),
       stopped_(executor) {
     stopped_.expires_at(SteadyTime::max());
 }
@@ -31,6 +32,7 @@ Task<> LocalAlarm::look() {
     }
     const Verdict verdict = decide(state_, since, policy_, clock_.now());
     state_ = verdict.state;
+    active_.Set(state_.firing ? 1 : 0);
     if (verdict.turn == Verdict::Turn::began) {
         log::warn("alert_firing", {{"alert", condition_.alert},
                                    {"summary", seen_.summary},
@@ -43,15 +45,22 @@ Task<> LocalAlarm::look() {
     if (state_.waiting != Notice::none && sink_.configured() && !stopping_) co_await send();
 }
 
+std::optional<AlertMessage> LocalAlarm::firing() const {
+    return state_.firing ? std::optional(message(true)) : std::nullopt;
+}
+
+AlertMessage LocalAlarm::message(bool firing) const {
+    return {.alert = condition_.alert,
+            .firing = firing,
+            .summary = seen_.summary,
+            .since = state_.since.value_or(seen_.since),
+            .labels = seen_.labels};
+}
+
 Task<> LocalAlarm::send() {
     const bool firing = state_.waiting == Notice::firing;
     state_.told = firing;
-    const AlertMessage message{.alert = condition_.alert,
-                               .firing = firing,
-                               .summary = seen_.summary,
-                               .since = state_.since.value_or(seen_.since),
-                               .labels = seen_.labels};
-    const auto delivery = co_await with_end(sink_.post(to_json(message)), stopped_);
+    const auto delivery = co_await with_end(sink_.post(to_json(message(firing))), stopped_);
     if (!delivery) co_return;
     if (delivery->result == Delivery::Result::failed) {
         log::warn("alert_delivery_failed",

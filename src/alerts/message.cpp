@@ -3,6 +3,7 @@
 #include "base/json.hpp"
 
 #include <fmt/format.h>
+#include <string_view>
 
 namespace rollcall::alerts {
 namespace {
@@ -24,6 +25,10 @@ std::string without_markup(std::string_view text) {
     return out;
 }
 
+std::string_view status_of(const AlertMessage& message) {
+    return message.firing ? "firing" : "resolved";
+}
+
 }  // namespace
 
 std::string to_json(const AlertMessage& message) {
@@ -33,8 +38,16 @@ std::string to_json(const AlertMessage& message) {
                     message.alert, without_markup(message.summary), since);
     return fmt::format(
         R"({{"alert":{},"status":"{}","summary":{},"since":"{}","labels":{},"text":{}}})",
-        json_string(message.alert), message.firing ? "firing" : "resolved",
-        json_string(message.summary), since, message.labels, json_string(text));
+        json_string(message.alert), status_of(message), json_string(message.summary), since,
+        message.labels, json_string(text));
+}
+
+std::string to_entry(const AlertMessage& message, std::optional<SystemTime> resolved_at) {
+    return fmt::format(
+        R"({{"alert":{},"status":"{}","summary":{},"since":"{}","resolved_at":{},"labels":{}}})",
+        json_string(message.alert), status_of(message), json_string(message.summary),
+        to_rfc3339(message.since), resolved_at ? json_string(to_rfc3339(*resolved_at)) : "null",
+        message.labels);
 }
 
 }  // namespace rollcall::alerts

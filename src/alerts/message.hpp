@@ -5,8 +5,8 @@
 #include "alerts/alert_state.hpp"
 #include "base/clock.hpp"
 
+#include <optional>
 #include <string>
-#include <string_view>
 
 namespace rollcall::alerts {
 
@@ -20,5 +20,8 @@ struct AlertMessage {
 
 // {"alert":…,"status":"firing","summary":…,"since":…,"labels":{…},"text":…}
 [[nodiscard]] std::string to_json(const AlertMessage& message);
+// As it is listed: {"alert":…,"status":…,"summary":…,"since":…,"resolved_at":…,"labels":{…}}
+[[nodiscard]] std::string to_entry(const AlertMessage& message,
+                                   std::optional<SystemTime> resolved_at = std::nullopt);
 
 }  // namespace rollcall::alerts

@@ -1,16 +1,29 @@
 #include "alerts/watch.hpp"
 
 #include "alerts/sql.hpp"
-#include "base/json.hpp"
 
-#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <string_view>
 #include <utility>
 
 namespace rollcall::alerts {
 namespace {
 
-std::string rfc3339(const pg::Rows& rows, int row, std::string_view column) {
-    return to_rfc3339(SystemTime(std::chrono::milliseconds(rows.bigint(row, rows.column(column)))));
+std::optional<SystemTime> time_at(const pg::Rows& rows, int row, std::string_view name) {
+    const int column = rows.column(name);
+    if (rows.is_null(row, column)) return std::nullopt;
+    return SystemTime(std::chrono::milliseconds(rows.bigint(row, column)));
+}
+
+AlertMessage message_of(const pg::Rows& rows, int row) {
+    const auto text = [&](std::string_view name) {
+        return std::string(rows.text(row, rows.column(name)));
+    };
+    return {.alert = text("alert"),
+            .firing = rows.boolean(row, rows.column("firing")),
+            .summary = text("summary"),
+            .since = time_at(rows, row, "since_ms").value(),
+            .labels = text("labels")};
 }
 
 }  // namespace
@@ -46,22 +59,19 @@ Task<> Watch::stop() {
     co_await evaluator_.release();
 }
 
-Task<std::string> Watch::list() {
-    const pg::Rows rows = co_await pool_.execute(sql::list_alerts);
-    std::string out;
-    for (int row = 0; row < rows.size(); ++row) {
-        const bool firing = rows.boolean(row, rows.column("firing"));
-        const bool over = !rows.is_null(row, rows.column("resolved_ms"));
-        out += fmt::format(
-            R"({}{{"alert":{},"status":"{}","summary":{},"since":"{}","resolved_at":{},)"
-            R"("labels":{}}})",
-            out.empty() ? "" : ",", json_string(rows.text(row, rows.column("alert"))),
-            firing ? "firing" : "resolved", json_string(rows.text(row, rows.column("summary"))),
-            rfc3339(rows, row, "since_ms"),
-            over ? json_string(rfc3339(rows, row, "resolved_ms")) : "null",
-            rows.text(row, rows.column("labels")));
+Task<std::string> Watch::list(const std::optional<AlertMessage>& own, bool database) {
+    std::vector<std::string> entries;
+    bool told = false;
+    if (database) {
+        const pg::Rows rows = co_await pool_.execute(sql::list_alerts);
+        for (int row = 0; row < rows.size(); ++row) {
+            const AlertMessage message = message_of(rows, row);
+            told = told || (own && message.firing && message.alert == own->alert);
+            entries.push_back(to_entry(message, time_at(rows, row, "resolved_ms")));
+        }
     }
-    co_return R"({"alerts":[)" + out + "]}";
+    if (own && !told) entries.insert(entries.begin(), to_entry(*own));
+    co_return fmt::format(R"({{"complete":{},"alerts":[{}]}})", database, fmt::join(entries, ","));
 }
 
 }  // namespace rollcall::alerts

@@ -3,10 +3,12 @@
 #pragma once
 
 #include "alerts/evaluator.hpp"
+#include "alerts/message.hpp"
 #include "alerts/messenger.hpp"
 #include "alerts/sink.hpp"
 #include "jobs/work_loop.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,8 +31,10 @@ public:
     void start();  // once the schema is there
     Task<> stop();
 
-    // {"alerts":[…]}: those that fire, then those that fired once, the newest first.
-    Task<std::string> list();
+    // {"complete":true,"alerts":[…]}: those that fire, then those that fired once, the newest
+    // first; `own` among them, that of a LocalAlarm here. Without the database it is all there is
+    // to say, and not complete.
+    Task<std::string> list(const std::optional<AlertMessage>& own, bool database);
 
 private:
     pg::Pool& pool_;

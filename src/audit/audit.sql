@@ -22,3 +22,13 @@ DELETE FROM rollcall.audit_log a
 WHERE a.id IN (SELECT o.id FROM (SELECT e.id, e.at FROM rollcall.audit_log e
                                  ORDER BY e.id LIMIT $2::integer) o
                WHERE o.at < now() - $1::bigint * interval '1 millisecond')
+
+-- name: newest
+SELECT coalesce(max(a.id), 0) FROM rollcall.audit_log a
+
+-- name: added
+SELECT a.id, a.action, a.at < now() - interval '1 minute' AS settled
+FROM rollcall.audit_log a
+WHERE a.id > $1::bigint
+ORDER BY a.id
+LIMIT $2::integer

@@ -63,7 +63,7 @@ DoorSpool::Parts::Parts(Executor executor, Neighbours given, webhooks::SpoolMetr
                 [this] { return report(); }),
       sink(executor, to.config.alerts.sink, to.metrics),
       alarm(executor, sink, {"Spooling", [this] { return sighting(); }},
-            to.config.alerts.evaluator.policy, real_clock()),
+            to.config.alerts.evaluator.policy, real_clock(), to.metrics),
       watching(executor,
                {.name = "spool_alarm",
                 .poll_interval = [this] { return to.config.alerts.evaluator.interval; }},
@@ -142,6 +142,10 @@ std::string DoorSpool::status() const {
         R"({{"on":true,"events":{},"bytes":{},"bytes_max":{},"oldest":{},"damaged":{}}})",
         stats.records, stats.bytes, parts_->to.config.spool.bytes_max,
         stats.oldest ? json_string(to_rfc3339(*stats.oldest)) : "null", stats.damaged);
+}
+
+std::optional<alerts::AlertMessage> DoorSpool::alarm() const {
+    return parts_ == nullptr ? std::nullopt : parts_->alarm.firing();
 }
 
 Task<bool> DoorSpool::stop_draining(Duration limit) {

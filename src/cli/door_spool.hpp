@@ -3,6 +3,7 @@
 // only its metrics, at zero.
 #pragma once
 
+#include "alerts/message.hpp"
 #include "base/metrics.hpp"
 #include "base/result.hpp"
 #include "base/task.hpp"
@@ -15,6 +16,7 @@
 #include "webhooks/spooling.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace rollcall::cli {
@@ -46,6 +48,8 @@ public:
     [[nodiscard]] webhooks::Spooling* spooling() const;  // null: off
     // JSON for /statusz.
     [[nodiscard]] std::string status() const;
+    // While webhooks have waited for too long.
+    [[nodiscard]] std::optional<alerts::AlertMessage> alarm() const;
 
     // While the intake still works: nothing more is stored from it. False when something had not
     // ended within `limit`.

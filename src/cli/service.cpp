@@ -9,7 +9,6 @@
 #include "admin/json_route.hpp"
 #include "admin/loop_lag.hpp"
 #include "admin/status.hpp"
-#include "audit/audit_log.hpp"
 #include "base/json.hpp"
 #include "base/log.hpp"
 #include "base/timeout.hpp"
@@ -17,6 +16,7 @@
 #include "base/wakeup.hpp"
 #include "clerk/http_backend_api.hpp"
 #include "cli/alerting.hpp"
+#include "cli/auditing.hpp"
 #include "cli/build_info.hpp"
 #include "cli/door.hpp"
 #include "cli/gating.hpp"
@@ -58,8 +58,6 @@ constexpr milliseconds gate_limit{1'200};
 constexpr milliseconds key_limit{2'000};
 // After the drain timeout: leases are given back, connections close.
 constexpr milliseconds closing_time{3'000};
-// How many entries of the audit log go in one statement.
-constexpr int audit_pruned_max = 1'000;
 
 // Null without a secret key.
 std::unique_ptr<clerk::ApiChannel> make_channel(Executor executor, const Config& config,
@@ -110,7 +108,7 @@ struct Service::Parts {
     Door door;
     Gating gating;
     jobs::WorkLoop opening;
-    jobs::WorkLoop audit_pruning;
+    Auditing auditing;
 
     // What is seen from outside.
     std::unique_ptr<alerts::Watch> alerts;  // started once the schema is there
@@ -134,7 +132,6 @@ struct Service::Parts {
     Task<int> open_or_look_again();
     Task<int> open_directory();
     void refuse(std::string_view event, const Error& error);
-    Task<int> prune_audit_log();
     Task<std::string> queue_status();
     [[nodiscard]] std::string circuits() const;
     Task<int> work_off();
@@ -185,11 +182,7 @@ Service::Parts::Parts(Executor given_executor, Settings given_settings, Config g
       opening(executor,
               {.name = "open_directory", .poll_interval = [] { return open_retry_interval; }},
               [this] { return open_or_look_again(); }),
-      audit_pruning(executor,
-                    {.name = "audit_pruning",
-                     .full_pass = audit_pruned_max,
-                     .poll_interval = [] { return std::chrono::hours(1); }},
-                    [this] { return prune_audit_log(); }),
+      auditing(executor, pool, config.audit_kept, metrics),
       loop_lag(executor, metrics),
       server_metrics(http::make_server_metrics(metrics)),
       public_server(executor, guarded(config.public_listener, guard), public_router,
@@ -252,11 +245,11 @@ void Service::Parts::add_routes() {
         deletion_actions(
             pool, [this] { return directory != nullptr; },
             [this](auto order, auto answer) { return polling.decide(std::move(order), answer); }));
-    admin::add_json_route(admin_router, config.admin_token, "/api/v1/alerts",
-                          [this]() -> Task<std::string> {
-                              if (directory == nullptr) throw Unavailable("no schema yet");
-                              co_return co_await alerts->list();
-                          });
+    admin::add_json_route(
+        admin_router, config.admin_token, "/api/v1/alerts", [this]() -> Task<std::string> {
+            const bool there = directory != nullptr && co_await database_answers();
+            co_return co_await alerts->list(door.spool().alarm(), there);
+        });
 }
 
 Task<bool> Service::Parts::database_answers() {
@@ -330,6 +323,7 @@ Task<int> Service::Parts::open_directory() {
     mirroring.open(*directory);
     gating.open(*directory);
     alerts->start();
+    auditing.open();
     polling.open(
         pool, *directory, [this](auto kind, auto id, auto outcome) { changed(kind, id, outcome); },
         observers.passed);
@@ -342,11 +336,6 @@ void Service::Parts::refuse(std::string_view event, const Error& error) {
     if (error.code == ErrorCode::bad_configuration && observers.refused) {
         std::exchange(observers.refused, nullptr)(error);
     }
-}
-
-Task<int> Service::Parts::prune_audit_log() {
-    if (directory == nullptr) co_return 0;
-    co_return co_await audit::prune(pool, config.audit_kept, audit_pruned_max);
 }
 
 Task<std::string> Service::Parts::queue_status() {
@@ -395,7 +384,7 @@ Task<> Service::Parts::drain() {
     doors.push_back(stop_polling(left(), polled));
     co_await together(std::move(doors));
     co_await opening.stop();
-    co_await audit_pruning.stop();
+    co_await auditing.stop();
     const bool gated = co_await gating.stop(std::min<Duration>(left(), gate_limit));
     const bool spooled = co_await door.stop_intake(spool_limit);
     bool worked = false;
@@ -433,7 +422,6 @@ Result<void> Service::start() {
     if (auto started = parts_->admin_server.start(); !started) return started;
     parts_->working.start();
     parts_->opening.start();
-    parts_->audit_pruning.start();
     parts_->loop_lag.start();
     parts_->door.start();
     if (auto started = parts_->gating.start(); !started) return started;

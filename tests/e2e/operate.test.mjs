@@ -113,6 +113,8 @@ test('the admin API does the same, and shows no personal data unasked', async ()
       ['user', '127.0.0.1', 'operate-1', 'job.reveal', null],
     ],
   );
+  const counted = 'rollcall_audit_events_total{action="job.retry"} 3';
+  await until(async () => (await service.metrics()).includes(counted), 'the entries to be counted');
   assert.equal(await service.stop(), 0);
 });
 

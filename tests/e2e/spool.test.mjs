@@ -17,7 +17,9 @@ before(async () => {
 after(() => server?.remove());
 
 test('an outage is bridged, and seen', async () => {
-  const stand = await Stand.start(server);
+  const stand = await Stand.start(server, {
+    env: { ROLLCALL_ALERTS_SPOOLING: '100ms', ROLLCALL_ALERTS_INTERVAL: '100ms' },
+  });
   try {
     assert.deepEqual(await stand.spool(), {
       on: true,
@@ -46,6 +48,19 @@ test('an outage is bridged, and seen', async () => {
     for (const name of stand.files()) {
       assert.equal(statSync(path.join(stand.dir, name)).mode & 0o777, 0o600);
     }
+    const listed = await until(async () => {
+      const { status, json } = await stand.alerts();
+      return status === 200 && json.alerts.length > 0 && json;
+    }, 'the alert to be listed without the database');
+    assert.equal(listed.complete, false);
+    assert.deepEqual(
+      listed.alerts.map(({ alert, status, resolved_at }) => [alert, status, resolved_at]),
+      [['Spooling', 'firing', null]],
+    );
+    assert.match(
+      await stand.service.metrics(),
+      /^rollcall_alerts_active\{alert="Spooling",scope="instance"\} 1$/m,
+    );
     const check = '/readyz?exclude=database&exclude=schema';
     assert.equal((await stand.service.get(check)).status, 200);
     server.up();

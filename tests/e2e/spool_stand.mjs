@@ -71,12 +71,16 @@ export class Stand {
     }
   }
   async spool() {
+    const answer = await this.#admin('/statusz');
+    assert.equal(answer.status, 200);
+    return answer.json.spool;
+  }
+  alerts() {
+    return this.#admin('/api/v1/alerts');
+  }
+  #admin(route) {
     const headers = { authorization: `Bearer ${ADMIN_TOKEN}` };
-    // 503 where the database goes while the rest of the page asks it.
-    return until(async () => {
-      const answer = await this.service.get('/statusz', this.service.adminPort, headers);
-      return answer.status === 200 && answer.json.spool;
-    }, 'the status page');
+    return this.service.get(route, this.service.adminPort, headers);
   }
   files() {
     return readdirSync(this.dir).filter((name) => name !== 'lock');

@@ -26,7 +26,7 @@ protected:
             registry);
         alarm = std::make_unique<LocalAlarm>(io.get_executor(), *sink,
                                              LocalCondition{"Spooling", [this] { return seen; }},
-                                             policy, clock);
+                                             policy, clock, registry);
     }
     void look(std::chrono::milliseconds after = 30s) {
         clock.advance(after);
@@ -46,15 +46,20 @@ protected:
     const Sighting waiting{.since = SystemTime(1'700'000'000'000ms),
                            .labels = R"({"place":"a"})",
                            .summary = "It waits"};
+    const std::string active = R"(rollcall_alerts_active{alert="Spooling",scope="instance"})";
     log::Capture log;
 };
 
 TEST_F(LocalAlarmTest, SaysThatItBeganThatItGoesOnAndThatItIsOver) {
     look();
     EXPECT_TRUE(bodies.empty());
+    EXPECT_FALSE(alarm->firing());
+    EXPECT_THAT(registry.render(), HasSubstr(active + " 0\n"));
     seen = waiting;
     look();
     ASSERT_EQ(bodies.size(), 1U);
+    EXPECT_THAT(registry.render(), HasSubstr(active + " 1\n"));
+    EXPECT_EQ(alarm->firing().value().summary, "It waits");
     EXPECT_THAT(bodies[0],
                 HasSubstr(R"("alert":"Spooling","status":"firing","summary":"It waits")"));
     EXPECT_THAT(bodies[0],
@@ -71,6 +76,8 @@ TEST_F(LocalAlarmTest, SaysThatItBeganThatItGoesOnAndThatItIsOver) {
     ASSERT_EQ(bodies.size(), 3U);
     EXPECT_THAT(bodies[2], HasSubstr(R"("alert":"Spooling","status":"resolved")"));
     EXPECT_THAT(log.text(), HasSubstr("alert_resolved"));
+    EXPECT_FALSE(alarm->firing());
+    EXPECT_THAT(registry.render(), HasSubstr(active + " 0\n"));
     EXPECT_EQ(sql("SELECT count(*) FROM rollcall.alerts"), "0");
 }
 

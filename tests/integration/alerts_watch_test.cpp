@@ -69,6 +69,25 @@ protected:
     log::Capture log;
 };
 
+TEST_F(AlertWatchTest, ListsWhatThisInstanceKnowsWithoutTheDatabaseToo) {
+    const auto one = watch();
+    const AlertMessage own{.alert = "Spooling",
+                           .summary = "It waits",
+                           .since = SystemTime(1'700'000'000'000ms),
+                           .labels = R"({"place":"a"})"};
+    EXPECT_EQ(run(one->list(std::nullopt, false)), R"({"complete":false,"alerts":[]})");
+    const std::string entry =
+        R"({"alert":"Spooling","status":"firing","summary":"It waits",)"
+        R"("since":"2023-11-14T22:13:20.000Z","resolved_at":null,"labels":{"place":"a"}})";
+    EXPECT_EQ(run(one->list(own, false)), R"({"complete":false,"alerts":[)" + entry + "]}");
+    EXPECT_EQ(run(one->list(own, true)), R"({"complete":true,"alerts":[)" + entry + "]}");
+    // What the database tells of it is about all instances.
+    sql("INSERT INTO rollcall.alerts (alert, firing, since, summary, labels) "
+        "VALUES ('Spooling', true, now(), 'They wait', '{}')");
+    EXPECT_THAT(run(one->list(own, true)), HasSubstr("They wait"));
+    EXPECT_THAT(run(one->list(own, true)), Not(HasSubstr("It waits")));
+}
+
 TEST_F(AlertWatchTest, SaysThatItBeganAndThatItIsOver) {
     job("USER_CREATED", "PENDING", 10);
     const auto one = watch();
@@ -76,7 +95,8 @@ TEST_F(AlertWatchTest, SaysThatItBeganAndThatItIsOver) {
     ASSERT_TRUE(wait_until([&] { return bodies.size() == 1; }));
     EXPECT_THAT(bodies[0], HasSubstr(R"("alert":"QueueStuck","status":"firing")"));
     EXPECT_THAT(bodies[0], HasSubstr(R"("labels":{"queue": "users"})"));
-    EXPECT_THAT(run(one->list()), HasSubstr(R"("alert":"QueueStuck","status":"firing")"));
+    EXPECT_THAT(run(one->list(std::nullopt, true)),
+                HasSubstr(R"("alert":"QueueStuck","status":"firing")"));
     EXPECT_THAT(log.text(), HasSubstr("alert_firing"));
     sql("TRUNCATE public.job_queue");
     ASSERT_TRUE(wait_until([&] {
@@ -85,7 +105,7 @@ TEST_F(AlertWatchTest, SaysThatItBeganAndThatItIsOver) {
     later(6);
     ASSERT_TRUE(wait_until([&] { return bodies.size() == 2; }));
     EXPECT_THAT(heard(), ElementsAre("QueueStuck firing", "QueueStuck resolved"));
-    EXPECT_THAT(run(one->list()), HasSubstr(R"("status":"resolved")"));
+    EXPECT_THAT(run(one->list(std::nullopt, true)), HasSubstr(R"("status":"resolved")"));
     EXPECT_THAT(log.text(), HasSubstr("alert_resolved"));
     run(one->stop());
 }
@@ -169,7 +189,7 @@ TEST_F(AlertWatchTest, WithoutAnAddressThereIsLogMetricAndList) {
     ASSERT_TRUE(wait_until([&] { return log.text().find("alert_firing") != std::string::npos; }));
     EXPECT_THAT(registries.back().render(),
                 HasSubstr("rollcall_alerts_active{alert=\"DeadLetters\"} 1"));
-    EXPECT_THAT(run(one->list()), HasSubstr("DeadLetters"));
+    EXPECT_THAT(run(one->list(std::nullopt, true)), HasSubstr("DeadLetters"));
     run(one->stop());
     EXPECT_THAT(registries.back().render(),
                 HasSubstr("rollcall_alerts_active{alert=\"DeadLetters\"} 0"));
