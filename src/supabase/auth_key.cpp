@@ -41,7 +41,8 @@ std::optional<std::string> role_of_jwt(std::string_view key) {
 
 KeyKind kind_of_key(std::string_view key) {
     if (key.size() > key_bytes_max) return KeyKind::unknown;
-    if (key.starts_with("sb_secret_")) return KeyKind::secret;
+    constexpr std::string_view secret = "sb_secret_";
+    if (key.starts_with(secret) && key != secret) return KeyKind::secret;
     if (key.starts_with("sb_publishable_")) return KeyKind::publishable;
     const auto role = role_of_jwt(key);
     if (!role) return KeyKind::unknown;

@@ -26,6 +26,7 @@ std::string refusal(const std::string& key) {
 
 TEST(AuthKey, BothKindsOfAdminKeyAreKnown) {
     EXPECT_EQ(kind_of_key("sb_secret_abc123"), KeyKind::secret);
+    EXPECT_EQ(kind_of_key("sb_secret_"), KeyKind::unknown);
     EXPECT_EQ(kind_of_key(jwt(R"({"role":"service_role","iss":"supabase"})")),
               KeyKind::service_role);
     EXPECT_EQ(kind_of_key(jwt(R"({"role":"supabase_admin"})")), KeyKind::service_role);
