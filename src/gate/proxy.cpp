@@ -22,6 +22,7 @@ public:
 
     Task<std::optional<http::Response>> handle(http::ServerStream& client) {
         const http::Request& request = client.request();
+        if (request.method == "TRACE") co_return no_trace(request);
         std::optional<http::Relay::Order> order;
         Verdict verdict;
         const auto decided = co_await jobs::caught(decide(request, verdict, order));
@@ -34,6 +35,15 @@ public:
     }
 
 private:
+    // RFC 9110, 9.3.8: an application that answers it shows the request's token to whoever reads
+    // the answer.
+    [[nodiscard]] http::Response no_trace(const http::Request& request) const {
+        const Verdict verdict{.reason = reason_no_trace, .detail = "TRACE is not forwarded"};
+        auto refused = refusal(verdict, 405, request.request_id, config_.verbose);
+        refused.headers.set("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+        return refused;
+    }
+
     // `order` is complete, or nothing: then the verdict says why.
     Task<> decide(const http::Request& request, Verdict& verdict,
                   std::optional<http::Relay::Order>& order) {

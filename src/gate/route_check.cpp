@@ -213,7 +213,7 @@ private:
     }
 
     void look_at_comment(const AppFile& file, const std::vector<MethodAccess>& methods) {
-        NoticeCheck found = check_notices(file.source, notices(methods));
+        NoticeCheck found = check_notices(file.source, methods);
         for (const std::string& line : found.contradicting) {
             say(other_comment, file.path,
                 fmt::format("the comment \"{}\" is not what the policy says", line));

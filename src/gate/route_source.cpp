@@ -20,6 +20,12 @@ using Kind = ScriptToken::Kind;
 constexpr std::array<std::string_view, 7> methods_known{"GET",    "POST", "PUT",    "PATCH",
                                                         "DELETE", "HEAD", "OPTIONS"};
 
+// With these a statement begins where a line does; none continues the one before.
+constexpr std::array<std::string_view, 19> statement_words{
+    "export", "const",  "let",    "var",   "function", "async",     "class",
+    "import", "type",   "enum",   "if",    "for",      "interface", "while",
+    "do",     "return", "switch", "throw", "try"};
+
 constexpr std::string_view client_head = "Database client:";
 constexpr std::array<std::string_view, 5> heads{
     "Public endpoint:", "Protected endpoint:", "Admin endpoint:", "Service endpoint:", client_head};
@@ -57,7 +63,17 @@ public:
     }
 
 private:
-    void advance() { token_ = script_.next(); }
+    void advance() {
+        continues_ =
+            token_.kind == Kind::mark && !token_.is(")") && !token_.is("]") && !token_.is("}");
+        token_ = script_.next();
+    }
+
+    // By its line alone, without a semicolon before.
+    [[nodiscard]] bool begins_statement() const {
+        return token_.line_before && !continues_ && token_.kind == Kind::word &&
+               std::ranges::find(statement_words, token_.text) != statement_words.end();
+    }
 
     static int deeper(const ScriptToken& token) {
         if (token.is("{") || token.is("(") || token.is("[")) return 1;
@@ -124,9 +140,7 @@ private:
             }
             int depth = 0;
             while (token_.kind != Kind::end && !(depth == 0 && token_.is(","))) {
-                if (depth == 0 && (token_.is(";") || (token_.line_before && token_.is("export")))) {
-                    return;
-                }
+                if (depth == 0 && (token_.is(";") || begins_statement())) return;
                 depth += deeper(token_);
                 if (depth < 0) return;
                 advance();
@@ -156,6 +170,7 @@ private:
 
     ScriptReader script_;
     ScriptToken token_;
+    bool continues_ = false;  // the token before wants another: `=`, `=>`, `,`, …
     std::set<std::string_view> found_;
     bool others_ = false;
 };
@@ -210,6 +225,16 @@ std::string_view sentence(const MethodAccess& method) {
     return "";
 }
 
+// As said in the two sentences that are about a token alone.
+std::vector<MethodAccess> in_plain_words(std::span<const MethodAccess> methods) {
+    std::vector<MethodAccess> out(methods.begin(), methods.end());
+    for (MethodAccess& method : out) {
+        if (method.access == Access::admin) method.access = Access::protected_;
+        if (method.access == Access::public_) method.client.reset();
+    }
+    return out;
+}
+
 std::string_view sentence(Client client) {
     return client == Client::user
                ? "Database client: user (row level security applies)"
@@ -248,16 +273,25 @@ std::vector<std::string> notices(std::span<const MethodAccess> methods) {
     return out;
 }
 
-NoticeCheck check_notices(std::string_view source, std::span<const std::string> wanted) {
+NoticeCheck check_notices(std::string_view source, std::span<const MethodAccess> methods) {
     NoticeCheck out;
     const auto comments = leading_comments(source);
-    for (const std::string& line : wanted) {
-        if (std::ranges::find(comments, line) == comments.end()) out.missing.push_back(line);
+    const auto has = [](const auto& lines, std::string_view line) {
+        return std::ranges::find(lines, line) != lines.end();
+    };
+    const std::vector<std::string> precise = notices(methods);
+    const std::vector<std::string> plain = notices(in_plain_words(methods));
+    const bool is_plain = std::ranges::all_of(plain, [&](const std::string& line) {
+        return line.starts_with(client_head) || has(comments, line);
+    });
+    for (const std::string& line : precise) {
+        const bool said = is_plain && !line.starts_with(client_head);
+        if (!said && !has(comments, line)) out.missing.push_back(line);
     }
     for (const std::string_view comment : comments) {
         const bool speaks = std::ranges::any_of(
             heads, [&](std::string_view head) { return comment.starts_with(head); });
-        if (speaks && std::ranges::find(wanted, comment) == wanted.end()) {
+        if (speaks && !has(precise, comment) && !has(plain, comment)) {
             out.contradicting.emplace_back(comment);
         }
     }

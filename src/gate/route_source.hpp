@@ -35,8 +35,10 @@ struct NoticeCheck {
     std::vector<std::string> missing;
     std::vector<std::string> contradicting;  // lines of the file that say something else
 };
+// Of an endpoint for admins, and of one that is public but has the admin's client, the plain
+// sentence is as good: it says of the token what is so.
 [[nodiscard]] NoticeCheck check_notices(std::string_view source,
-                                        std::span<const std::string> wanted);
+                                        std::span<const MethodAccess> methods);
 
 // `source` with `lines` as comments at its top, all its own bytes kept: behind a byte order mark,
 // with the line end of its first line.

@@ -17,6 +17,8 @@ constexpr std::array<std::string_view, 14> before_expressions{
     "return", "typeof", "case", "in", "of",    "delete", "void",
     "throw",  "new",    "else", "do", "await", "yield",  "instanceof"};
 
+constexpr std::array<std::string_view, 4> before_conditions{"if", "while", "for", "with"};
+
 bool is_word(char c) {
     return is_alphanumeric(c) || c == '_' || c == '$' || static_cast<unsigned char>(c) >= 0x80;
 }
@@ -125,7 +127,19 @@ bool ScriptReader::expression_may_begin() const {
     if (last_.kind == Kind::word) {
         return std::ranges::find(before_expressions, last_.text) != before_expressions.end();
     }
-    return last_.kind != Kind::literal && !last_.is(")") && !last_.is("]") && !last_.is("}");
+    if (last_.is(")")) return condition_ended_;
+    return last_.kind != Kind::literal && !last_.is("]") && !last_.is("}");
+}
+
+void ScriptReader::note_bracket(char c) {
+    if (c == '(') {
+        conditions_.push_back(last_.kind == Kind::word &&
+                              std::ranges::find(before_conditions, last_.text) !=
+                                  before_conditions.end());
+    } else if (c == ')') {
+        condition_ended_ = !conditions_.empty() && conditions_.back();
+        if (!conditions_.empty()) conditions_.pop_back();
+    }
 }
 
 ScriptToken ScriptReader::next() {
@@ -149,6 +163,7 @@ ScriptToken ScriptReader::next() {
     } else {
         token.kind = Kind::mark;
         ++at_;
+        note_bracket(c);
     }
     at_ = std::min(at_, source_.size());
     token.text = source_.substr(from, at_ - from);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 namespace rollcall::gate {
 
@@ -36,12 +37,17 @@ private:
     void skip_template();
     void skip_substitution();
     void skip_expression();
+    void note_bracket(char c);
     [[nodiscard]] bool expression_may_begin() const;
 
     std::string_view source_;
     std::size_t at_ = 0;
     ScriptToken last_;
     unsigned depth_ = 0;  // of templates in templates
+    // Of each bracket that is open, and of the last that was closed: `if (…)` and its like, after
+    // which a statement begins.
+    std::vector<bool> conditions_;
+    bool condition_ended_ = false;
 };
 
 }  // namespace rollcall::gate

@@ -31,6 +31,7 @@ inline constexpr std::string_view reason_ok = "ok";
 inline constexpr std::string_view reason_policy_error = "policy_error";  // it cannot be judged
 inline constexpr std::string_view reason_untrusted_proxy = "untrusted_proxy";
 inline constexpr std::string_view reason_bad_target = "bad_target";
+inline constexpr std::string_view reason_no_trace = "method_not_allowed";
 inline constexpr std::string_view reason_no_rule = "no_rule";  // default = "deny"
 
 struct Verdict {

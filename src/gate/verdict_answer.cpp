@@ -21,6 +21,8 @@ std::string_view title(unsigned status) {
             return "Bad Request";
         case 401:
             return "Unauthorized";
+        case 405:
+            return "Method Not Allowed";
         case 503:
             return "Service Unavailable";
         default:

@@ -266,6 +266,13 @@ test('who may not is refused here, and the application hears nothing', async () 
     const answer = await ask(odd, { token: tokenOf('user_ada') });
     assert.equal(answer.status, 400, odd);
   }
+  for (const where of ['/x', '/open/x', '/open/../x']) {
+    const trace = await ask(where, { token: tokenOf('user_ada'), method: 'TRACE' });
+    assert.equal(trace.status, 405);
+    assert.equal(JSON.parse(trace.text).title, 'Method Not Allowed');
+    assert.ok(!trace.headers.allow.includes('TRACE'));
+    assert.ok(!trace.text.includes('Bearer'));
+  }
   const [fresh, at] = await startService({ ROLLCALL_GATE_JWKS_URL: 'http://127.0.0.1:1/jwks' });
   try {
     const keyless = await ask('/x', { at, token: tokenOf('user_ada') });
