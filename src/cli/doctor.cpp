@@ -253,6 +253,19 @@ void check_instance(const sync::SyncState& state, const clerk::Instance& instanc
     }
 }
 
+std::string advice_on_clerk(unsigned status, const Config& config) {
+    if (status == 401 || status == 403) {
+        return "check CLERK_SECRET_KEY: Clerk's dashboard, API keys; of the same instance as the "
+               "webhook secret";
+    }
+    if (status == 429) {
+        return "the quota of this Clerk instance is used up: wait, or lower clerk.rate_limit; who "
+               "else asks with its keys?";
+    }
+    if (status >= 500) return "Clerk has trouble, see status.clerk.com: try again later";
+    return "check CLERK_API_URL, and the network from here to " + config.clerk.url;
+}
+
 }  // namespace
 
 void check_offset(std::string check, std::string_view whose, std::int64_t offset,
@@ -334,12 +347,8 @@ Task<std::optional<clerk::Instance>> check_clerk(Executor executor, const Config
         co_await channel.get("get_instance", "/v1/instance", clerk::prompt, requests);
     const auto instance = clerk::read_instance_answer(answer);
     if (!instance) {
-        const bool key = instance.error().code == ErrorCode::unauthenticated;
-        findings.fail(
-            "clerk", instance.error(),
-            key ? "check CLERK_SECRET_KEY: Clerk's dashboard, API keys; of the same "
-                  "instance as the webhook secret"
-                : "check CLERK_API_URL, and the network from here to " + config.clerk.url);
+        findings.fail("clerk", instance.error(),
+                      advice_on_clerk(answer ? 200 : answer.error().status, config));
         co_return std::nullopt;
     }
     findings.ok("clerk", config.clerk.url + " answers, the key is good");

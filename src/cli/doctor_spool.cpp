@@ -5,6 +5,7 @@
 #include "spool/format.hpp"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -64,6 +65,18 @@ void check_waiting(const Config& config, const Content& content, Findings& findi
                   "run? It stores them, whatever its roles");
 }
 
+// Tried out beside it: the name itself may be made by a service that starts now.
+Result<void> can_make(const files::path& dir) {
+    const std::string probe = fmt::format("{}.doctor-{}", dir.string(), getpid());
+    if (mkdir(probe.c_str(), 0700) != 0) {
+        const std::error_code why(errno, std::generic_category());
+        return fail(ErrorCode::bad_configuration,
+                    fmt::format("spool: {} cannot be made: {}", dir.string(), why.message()));
+    }
+    rmdir(probe.c_str());
+    return {};
+}
+
 // What may still come beyond what is there already.
 void check_space(const files::path& place, std::uint64_t wanted, Findings& findings) {
     struct statvfs disk{};
@@ -84,9 +97,13 @@ void check_space(const files::path& place, std::uint64_t wanted, Findings& findi
 void check_spool(const Config& config, Findings& findings) {
     const files::path& dir = config.spool.dir;
     if (dir.empty()) return;
-    std::error_code error;
-    const bool there = files::is_directory(dir, error);
+    const bool there = access(dir.c_str(), F_OK) == 0;
     const files::path place = there ? dir : dir.parent_path();
+    const auto usable = there ? spool::Folder(dir, spool::real_disk()).check() : can_make(dir);
+    if (!usable) {
+        return findings.fail("spool", usable.error(),
+                             "name a directory of its own in spool.dir; what is not there is made");
+    }
     if (access(place.c_str(), W_OK | X_OK) != 0) {
         const std::error_code why(errno, std::generic_category());
         return findings.fail("spool",

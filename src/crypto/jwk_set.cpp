@@ -201,6 +201,13 @@ const VerifyKey* JwkSet::sole() const {
     return keys_.size() == 1 ? &keys_.front().key : nullptr;
 }
 
+bool JwkSet::shares_key_with(const JwkSet& other) const {
+    const auto theirs = other.kids();
+    return std::ranges::any_of(kids(), [&](const std::string& kid) {
+        return std::ranges::find(theirs, kid) != theirs.end();
+    });
+}
+
 std::vector<std::string> JwkSet::kids() const {
     std::vector<std::string> kids;
     for (const auto& key : keys_) {

@@ -46,6 +46,7 @@ public:
     [[nodiscard]] const VerifyKey* sole() const;
     [[nodiscard]] std::size_t size() const { return keys_.size(); }
     [[nodiscard]] std::vector<std::string> kids() const;
+    [[nodiscard]] bool shares_key_with(const JwkSet& other) const;  // by kid
 
     struct LeftOut {
         std::string kid;

@@ -47,6 +47,17 @@ TEST_F(JwkSetTest, FindsAKeyByItsName) {
     EXPECT_EQ(keys->sole(), nullptr);
 }
 
+TEST_F(JwkSetTest, TwoSetsOfOnePublisherShareAKey) {
+    const auto one = SigningKey::make();
+    const auto two = SigningKey::make();
+    const auto both = JwkSet::parse(set({one.public_jwk(), two.public_jwk()}));
+    const auto first = JwkSet::parse(set({one.public_jwk()}));
+    const auto second = JwkSet::parse(set({two.public_jwk()}));
+    EXPECT_TRUE(both->shares_key_with(*second));
+    EXPECT_TRUE(first->shares_key_with(*both));
+    EXPECT_FALSE(first->shares_key_with(*second));
+}
+
 TEST_F(JwkSetTest, APinnedKeyHasEveryName) {
     const auto one = SigningKey::make();
     auto keys = JwkSet::parse(set({one.public_jwk()}));

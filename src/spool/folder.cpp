@@ -54,6 +54,19 @@ Result<void> Folder::take() {
     const std::string lock_path = at(lock_name);
     if (lock_ && in_place(lock_path, lock_)) return {};
     if (auto made = make(); !made) return made;
+    if (auto usable = check(); !usable) return usable;
+    File lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!lock) return failed(ErrorCode::bad_configuration, "open", lock_path);
+    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
+        return fail(ErrorCode::conflict,
+                    fmt::format("spool: another process has {}; give each its own spool.dir",
+                                path_.string()));
+    }
+    lock_ = std::move(lock);
+    return {};
+}
+
+Result<void> Folder::check() const {
     struct stat found{};
     if (::stat(path_.c_str(), &found) != 0) {
         return failed(ErrorCode::bad_configuration, "look at", path_);
@@ -68,14 +81,6 @@ Result<void> Folder::take() {
                                 "directory in it, which will be made",
                                 path_.string(), found.st_mode & 07777U));
     }
-    File lock(::open(lock_path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (!lock) return failed(ErrorCode::bad_configuration, "open", lock_path);
-    if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        return fail(ErrorCode::conflict,
-                    fmt::format("spool: another process has {}; give each its own spool.dir",
-                                path_.string()));
-    }
-    lock_ = std::move(lock);
     return {};
 }
 

@@ -41,6 +41,9 @@ public:
     // Makes it, durably, where it is missing, and takes it: `conflict` while another process has
     // it, `bad_configuration` where it cannot be used. Nothing when it is taken and still in place.
     Result<void> take();
+    // Whether one that is there could be taken, but for who has it: `bad_configuration` for what is
+    // no directory, or open to others.
+    [[nodiscard]] Result<void> check() const;
 
     struct Entry {
         std::string name;

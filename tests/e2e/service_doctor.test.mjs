@@ -1,6 +1,9 @@
 // What `rollcall doctor` says of a deployment that is well, and of each of the usual mistakes: a
 // line with advice, never only that something is wrong.
 import assert from 'node:assert/strict';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { Postgres } from './postgres.mjs';
@@ -270,4 +273,47 @@ test('a users table that takes no change', async () => {
   assert.deepEqual([code, verdict], [1, 'fail'], message);
   assert.match(message, /users/);
   assert.match(advice, /privilege/);
+});
+
+test('a Clerk that has enough, or trouble, is not a wrong address', async () => {
+  const sim = await Simulator.start();
+  const there = { CLERK_SECRET_KEY: SECRET_KEY, CLERK_API_URL: sim.url };
+  try {
+    await sim.faults({ api_429: true, retry_after_seconds: 1 });
+    assert.match(finding('clerk', there).advice, /^the quota of this Clerk instance is used up/);
+    await sim.faults({ api_429: false, api_5xx: true });
+    assert.match(finding('clerk', there).advice, /^Clerk has trouble/);
+  } finally {
+    await sim.stop();
+  }
+  assert.match(finding('clerk', there).advice, /^check CLERK_API_URL, and the network/);
+});
+
+test('a spool that the service would refuse', () => {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-doctor-'));
+  try {
+    const spool = (dir) => finding('spool', { ROLLCALL_SPOOL_DIR: dir });
+    const fresh = path.join(folder, 'fresh');
+    assert.match(spool(fresh).message, /fresh will be made, 0 KiB in it$/);
+    assert.deepEqual(readdirSync(folder), []);
+    const open = path.join(folder, 'open');
+    mkdirSync(open);
+    chmodSync(open, 0o777);
+    const file = path.join(folder, 'file');
+    writeFileSync(file, '');
+    for (const [dir, why] of [
+      [open, /is open to others \(mode 777\)/],
+      [file, /is no directory/],
+      ['/proc/nope', /cannot be made/],
+      [path.join(file, 'in'), /cannot be made/],
+    ]) {
+      const { code, verdict, message } = spool(dir);
+      assert.deepEqual([code, verdict], [78, 'fail'], dir);
+      assert.match(message, why);
+      const started = rollcall(['serve'], { ...env, ROLLCALL_SPOOL_DIR: dir });
+      assert.equal(started.code, 78, 'serve says the same');
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -10,7 +10,7 @@ import { after, before, test } from 'node:test';
 import { Publisher, issuer, keySet, mainKey, party } from './gate_stand.mjs';
 import { Postgres } from './postgres.mjs';
 import { WEBHOOK_SECRET, freePort, freshDatabase } from './service.mjs';
-import { binary } from './simulator.mjs';
+import { SECRET_KEY, Simulator, binary } from './simulator.mjs';
 
 const folder = mkdtempSync(path.join(os.tmpdir(), 'rollcall-doctor-gate-'));
 const policy = path.join(folder, 'policy.toml');
@@ -139,4 +139,36 @@ test('keys that cannot be had, or cannot be used', async () => {
   const away = await doctor({ ROLLCALL_GATE_JWKS_URL: nowhere });
   assert.equal(away.code, 1);
   assert.match(away.findings.gate_keys, /^fail: /);
+});
+
+test('a publishable key and a secret key of two instances', async () => {
+  const pk = (kind, host) => `pk_${kind}_${Buffer.from(`${host}$`).toString('base64')}`;
+  const secret = `sk_test_${'a'.repeat(40)}`;
+  const two = await doctor({
+    CLERK_SECRET_KEY: secret,
+    CLERK_PUBLISHABLE_KEY: pk('live', 'clerk.example.com'),
+  });
+  assert.equal(two.code, 1);
+  assert.equal(
+    two.findings.gate_instance,
+    'fail: CLERK_PUBLISHABLE_KEY begins with pk_live_, CLERK_SECRET_KEY with sk_test_',
+  );
+  // Of one kind: their key sets are compared, where both can be had.
+  const sim = await Simulator.start('--users', '1');
+  try {
+    const unknown = await doctor({
+      CLERK_API_URL: sim.url,
+      CLERK_SECRET_KEY: SECRET_KEY,
+      CLERK_PUBLISHABLE_KEY: pk('test', 'nobody.invalid'),
+      ROLLCALL_GATE_JWKS_URL: '',
+      ROLLCALL_GATE_ISSUER: '',
+    });
+    assert.match(
+      unknown.findings.gate_instance,
+      /^warn: https:\/\/nobody\.invalid\/\S+ does not say whether/,
+    );
+    assert.match(unknown.findings.gate_keys, /^ok: /);
+  } finally {
+    await sim.stop();
+  }
 });

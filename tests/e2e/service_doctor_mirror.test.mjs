@@ -215,7 +215,7 @@ test('the spool: its directory, what is in it, and the room for it', () => {
   const dir = path.join(folder, 'spool');
   const look = (check, change = {}) => finding(check, { ROLLCALL_SPOOL_DIR: dir, ...change });
   assert.match(look('spool').message, /will be made, 0 KiB in it$/);
-  mkdirSync(dir);
+  mkdirSync(dir, { mode: 0o700 });
   writeFileSync(path.join(dir, 'one.log'), Buffer.alloc(3000));
   assert.match(look('spool').message, /can be written, 2 KiB in it$/);
   assert.equal(look('spool_space', { ROLLCALL_SPOOL_BYTES_MAX: '16MiB' }).verdict, 'ok');
@@ -225,8 +225,8 @@ test('the spool: its directory, what is in it, and the room for it', () => {
   writeFileSync(path.join(dir, 'two.log.damaged'), 'x');
   assert.match(look('spool').message, /^1 files of .* are damaged$/);
   const nowhere = look('spool', { ROLLCALL_SPOOL_DIR: '/nowhere/at/all' });
-  assert.deepEqual([nowhere.code, nowhere.verdict], [1, 'fail']);
-  assert.match(nowhere.message, /cannot be written: No such file/);
+  assert.deepEqual([nowhere.code, nowhere.verdict], [78, 'fail']);
+  assert.match(nowhere.message, /cannot be made: No such file/);
 });
 
 test('files with secrets that everybody may read', () => {
