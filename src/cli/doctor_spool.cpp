@@ -95,8 +95,9 @@ void check_space(const files::path& place, std::uint64_t wanted, Findings& findi
 }  // namespace
 
 void check_spool(const Config& config, Findings& findings) {
-    const files::path& dir = config.spool.dir;
-    if (dir.empty()) return;
+    if (config.spool.dir.empty()) return;
+    const bool slash = !config.spool.dir.has_filename();
+    const files::path dir = slash ? config.spool.dir.parent_path() : config.spool.dir;
     const bool there = access(dir.c_str(), F_OK) == 0;
     const files::path place = there ? dir : dir.parent_path();
     const auto usable = there ? spool::Folder(dir, spool::real_disk()).check() : can_make(dir);

@@ -294,7 +294,9 @@ test('a spool that the service would refuse', () => {
   try {
     const spool = (dir) => finding('spool', { ROLLCALL_SPOOL_DIR: dir });
     const fresh = path.join(folder, 'fresh');
-    assert.match(spool(fresh).message, /fresh will be made, 0 KiB in it$/);
+    for (const dir of [fresh, `${fresh}/`]) {
+      assert.match(spool(dir).message, /fresh will be made, 0 KiB in it$/);
+    }
     assert.deepEqual(readdirSync(folder), []);
     const open = path.join(folder, 'open');
     mkdirSync(open);
