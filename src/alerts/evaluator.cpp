@@ -1,6 +1,7 @@
 #include "alerts/evaluator.hpp"
 
 #include "alerts/metrics.hpp"
+#include "alerts/row_time.hpp"
 #include "alerts/sql.hpp"
 #include "base/log.hpp"
 #include "jobs/work_loop.hpp"
@@ -15,12 +16,6 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds lease_min = std::chrono::seconds(15);
-
-std::optional<SystemTime> time_at(const pg::Rows& rows, int row, std::string_view name) {
-    const int column = rows.column(name);
-    if (rows.is_null(row, column)) return std::nullopt;
-    return SystemTime(milliseconds(rows.bigint(row, column)));
-}
 
 pg::Params& add_time(pg::Params& params, const std::optional<SystemTime>& time) {
     return time ? params.timestamptz(*time) : params.null();

@@ -1,5 +1,6 @@
 #include "alerts/watch.hpp"
 
+#include "alerts/row_time.hpp"
 #include "alerts/sql.hpp"
 
 #include <fmt/ranges.h>
@@ -8,12 +9,6 @@
 
 namespace rollcall::alerts {
 namespace {
-
-std::optional<SystemTime> time_at(const pg::Rows& rows, int row, std::string_view name) {
-    const int column = rows.column(name);
-    if (rows.is_null(row, column)) return std::nullopt;
-    return SystemTime(std::chrono::milliseconds(rows.bigint(row, column)));
-}
 
 AlertMessage message_of(const pg::Rows& rows, int row) {
     const auto text = [&](std::string_view name) {
