@@ -68,46 +68,42 @@ private:
         // Whole seconds, as Clerk's SDK counts: half a second too long is too long.
         out_.expires_at = std::chrono::floor<std::chrono::seconds>(*expires);
         out_.issued_at = *issued;
-        if (member(claims_, "nbf")) {
-            out_.not_before = time("nbf");
+        if (const auto from = member(claims_, "nbf")) {
+            out_.not_before = time_of(*from);
             if (!out_.not_before) return refuse(TokenReason::malformed, "nbf is no time");
         }
         return std::nullopt;
     }
 
     Outcome subject() {
-        const auto subject = text("sub");
-        if (!subject || !is_user_id(*subject)) {
+        std::optional<std::string> subject;
+        if (!read_text("sub", subject) || !subject || !is_user_id(*subject)) {
             return refuse(TokenReason::bad_subject, "sub is no id of a user (user_…)");
         }
-        out_.subject = *subject;
+        out_.subject = *std::move(subject);
         return std::nullopt;
     }
 
     Outcome session() {
-        if (!member(claims_, "sid")) {
+        const auto session = member(claims_, "sid");
+        if (!session) {
             return refuse(TokenReason::bad_type,
                           "no sid: not a session's token (made from a JWT template, perhaps)");
         }
-        const auto session = text("sid");
-        if (!session || !is_plain(*session)) {
+        out_.session_id = as_string(*session).value_or("");
+        if (!is_plain(out_.session_id)) {
             return refuse(TokenReason::malformed, "sid is no id of a session");
         }
-        out_.session_id = *session;
         return std::nullopt;
     }
 
     Outcome parties() {
-        const auto issuer = text("iss");
-        if (!issuer && member(claims_, "iss")) {
-            return refuse(TokenReason::bad_issuer, "iss is no string");
-        }
-        out_.issuer = issuer.value_or("");
-        const auto party = text("azp");
-        if (!party && member(claims_, "azp")) {
+        std::optional<std::string> issuer;
+        if (!read_text("iss", issuer)) return refuse(TokenReason::bad_issuer, "iss is no string");
+        out_.issuer = std::move(issuer).value_or("");
+        if (!read_text("azp", out_.authorized_party)) {
             return refuse(TokenReason::bad_azp, "azp is no string");
         }
-        if (party) out_.authorized_party = std::string(*party);
         return audience();
     }
 
@@ -137,14 +133,12 @@ private:
                 return refuse(TokenReason::malformed, "v is no whole number");
             }
         }
-        if (member(claims_, "sts") && !text("sts")) {
+        if (!read_text("sts", out_.status)) {
             return refuse(TokenReason::malformed, "sts is no string");
         }
-        if (member(claims_, "jti") && !text("jti")) {
-            return refuse(TokenReason::malformed, "jti is no string");
-        }
-        if (const auto status = text("sts")) out_.status = std::string(*status);
-        out_.token_id = text("jti").value_or("");
+        std::optional<std::string> id;
+        if (!read_text("jti", id)) return refuse(TokenReason::malformed, "jti is no string");
+        out_.token_id = std::move(id).value_or("");
         return factor_ages();
     }
 
@@ -180,9 +174,13 @@ private:
         return std::nullopt;
     }
 
-    [[nodiscard]] std::optional<std::string_view> text(std::string_view name) const {
+    // False when it is there and no string.
+    bool read_text(std::string_view name, std::optional<std::string>& into) const {
         const auto value = member(claims_, name);
-        return value ? as_string(*value) : std::nullopt;
+        if (!value) return true;
+        const auto text = as_string(*value);
+        if (text) into.emplace(*text);
+        return text.has_value();
     }
     [[nodiscard]] std::optional<SystemTime> time(std::string_view name) const {
         const auto value = member(claims_, name);

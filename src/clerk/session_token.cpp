@@ -33,11 +33,11 @@ std::expected<Jws, TokenRefusal> read(std::string_view token) {
 }
 
 std::expected<void, TokenRefusal> check_kind(const Jws& jws) {
-    if (jws.header.typ && *jws.header.typ != "JWT") {
+    if (jws.header->typ && *jws.header->typ != "JWT") {
         return refuse(TokenReason::bad_type, "typ is not JWT: an OAuth access token, say");
     }
-    if (jws.header.cat &&
-        std::ranges::find(other_categories, *jws.header.cat) != other_categories.end()) {
+    if (jws.header->cat &&
+        std::ranges::find(other_categories, *jws.header->cat) != other_categories.end()) {
         return refuse(TokenReason::bad_type, "cat is that of a JWT template or a machine");
     }
     return {};
@@ -48,7 +48,7 @@ std::expected<void, TokenRefusal> check_signature(const Jws& jws, const crypto::
     if (key == nullptr) {
         return std::unexpected(TokenRefusal{TokenReason::kid_unknown,
                                             "no key of the set has this kid",
-                                            jws.header.kid.value_or("")});
+                                            jws.header->kid.value_or("")});
     }
     failpoint("token.before_signature");
     if (!key->serves(algorithm)) {
@@ -62,7 +62,7 @@ std::expected<void, TokenRefusal> check_signature(const Jws& jws, const crypto::
 
 std::expected<crypto::Algorithm, TokenRefusal> algorithm_of(
     const Jws& jws, const std::vector<crypto::Algorithm>& allowed) {
-    const auto algorithm = crypto::parse_algorithm(jws.header.alg);
+    const auto algorithm = crypto::parse_algorithm(jws.header->alg);
     if (!algorithm || std::ranges::find(allowed, *algorithm) == allowed.end()) {
         return refuse(TokenReason::alg_not_allowed, "alg is not one that is allowed here");
     }
@@ -116,10 +116,10 @@ TokenVerdict verify(std::string_view token, const crypto::JwkSet& keys, const To
     if (auto kind = check_kind(*jws); !kind) return std::unexpected(kind.error());
     const auto algorithm = algorithm_of(*jws, rules.algorithms);
     if (!algorithm) return std::unexpected(algorithm.error());
-    if (!jws->header.kid || jws->header.kid->empty()) {
+    if (!jws->header->kid || jws->header->kid->empty()) {
         return refuse(TokenReason::kid_unknown, "the header has no kid");
     }
-    if (auto good = check_signature(*jws, keys.find(*jws->header.kid), *algorithm); !good) {
+    if (auto good = check_signature(*jws, keys.find(*jws->header->kid), *algorithm); !good) {
         return std::unexpected(good.error());
     }
     failpoint("token.before_claims");
@@ -148,7 +148,7 @@ std::expected<std::string, TokenRefusal> verify_signature(
     if (!jws) return std::unexpected(jws.error());
     const auto algorithm = algorithm_of(*jws, algorithms);
     if (!algorithm) return std::unexpected(algorithm.error());
-    const auto* const key = jws->header.kid ? keys.find(*jws->header.kid) : keys.sole();
+    const auto* const key = jws->header->kid ? keys.find(*jws->header->kid) : keys.sole();
     if (auto good = check_signature(*jws, key, *algorithm); !good) {
         return std::unexpected(good.error());
     }

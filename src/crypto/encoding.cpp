@@ -6,8 +6,8 @@
 namespace rollcall::crypto {
 namespace {
 
-constexpr std::uint64_t no_digit = 1ULL << 32U;
-constexpr std::uint64_t group_max = (1ULL << 24U) - 1;  // of four digits
+constexpr std::uint32_t group_max = (1U << 24U) - 1;  // of four digits
+constexpr std::uint32_t no_digit = group_max + 1;
 
 // The 64 digits, and what each byte stands for among them.
 struct Alphabet {
@@ -18,15 +18,18 @@ struct Alphabet {
         for (const char c : last_two) add(c);
     }
     constexpr void add(char c) {
-        values.at(static_cast<std::uint8_t>(c)) = count;
+        for (std::size_t place = 0; place < values.size(); ++place) {
+            values.at(place).at(static_cast<std::uint8_t>(c)) = count << 6U * place;
+        }
         digits.at(count++) = c;
     }
 
-    std::size_t count = 0;
+    std::uint32_t count = 0;
     std::array<char, 64> digits{};
-    std::array<std::uint64_t, 256> values = [] {
-        std::array<std::uint64_t, 256> none{};
-        none.fill(no_digit);
+    // By its place in a group, counted from the last.
+    std::array<std::array<std::uint32_t, 256>, 4> values = [] {
+        std::array<std::array<std::uint32_t, 256>, 4> none{};
+        for (auto& place : none) place.fill(no_digit);
         return none;
     }();
 };
@@ -53,10 +56,10 @@ std::string encode(std::string_view bytes, const Alphabet& alphabet) {
 }
 
 // The numbers of `digits`, four at most, one after the other; beyond group_max where one is none.
-std::uint64_t group_of(std::string_view digits, const Alphabet& alphabet) {
-    std::uint64_t group = 0;
-    for (const char c : digits) {
-        group = group << 6U | alphabet.values[static_cast<std::uint8_t>(c)];
+std::uint32_t group_of(std::string_view digits, const Alphabet& alphabet) {
+    std::uint32_t group = 0;
+    for (std::size_t place = digits.size(); const char c : digits) {
+        group |= alphabet.values[--place][static_cast<std::uint8_t>(c)];
     }
     return group;
 }
@@ -66,15 +69,15 @@ std::optional<std::string> decode(std::string_view digits, const Alphabet& alpha
     if (rest == 1) return std::nullopt;  // six bits are no byte
     std::string out(digits.size() * 3 / 4, '\0');
     char* at = out.data();
-    std::uint64_t all = 0;
+    std::uint32_t all = 0;
     for (; digits.size() >= 4; digits.remove_prefix(4)) {
-        const std::uint64_t group = group_of(digits.substr(0, 4), alphabet);
+        const std::uint32_t group = group_of(digits.substr(0, 4), alphabet);
         all |= group;
         *at++ = static_cast<char>(group >> 16U);
         *at++ = static_cast<char>(group >> 8U);
         *at++ = static_cast<char>(group);
     }
-    const std::uint64_t group = group_of(digits, alphabet);
+    const std::uint32_t group = group_of(digits, alphabet);
     if ((all | group) > group_max) return std::nullopt;
     if (rest == 0) return out;
     const unsigned spare = rest == 2 ? 4 : 2;  // bits beyond whole bytes: none may be set

@@ -55,18 +55,20 @@ std::unexpected<JwsRefusal> not_base64url() {
     return malformed("a part is not base64url without padding");
 }
 
-std::expected<JwsHeader, JwsRefusal> read_header(std::string_view digits) {
+std::expected<std::shared_ptr<const JwsHeader>, JwsRefusal> read_header(std::string_view digits) {
     // Tokens of one key have the same header, byte for byte.
     static thread_local struct {
         std::string digits;
-        JwsHeader header;
+        std::shared_ptr<const JwsHeader> header;
     } last;
     if (!digits.empty() && digits == last.digits) return last.header;
     const auto text = base64url_decode(digits);
     if (!text) return not_base64url();
     auto header = parse_header(*text);
-    if (header) last = {.digits = std::string(digits), .header = *header};
-    return header;
+    if (!header) return std::unexpected(header.error());
+    last = {.digits = std::string(digits),
+            .header = std::make_shared<const JwsHeader>(*std::move(header))};
+    return last.header;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,8 +23,8 @@ struct JwsHeader {
 };
 
 struct Jws {
-    JwsHeader header;
-    std::string_view signed_bytes;  // header and payload as they stand in the token
+    std::shared_ptr<const JwsHeader> header;  // never null; tokens of one key may share it
+    std::string_view signed_bytes;            // header and payload as they stand in the token
     std::string payload;
     std::string signature;
 };

@@ -16,8 +16,8 @@ using testing::Not;
 bool verifies(const SigningKey& key, std::string_view token) {
     const auto set = JwkSet::parse(R"({"keys":[)" + key.public_jwk() + "]}");
     const auto jws = read_compact(token);
-    if (!set || !jws || !jws->header.kid) return false;
-    const auto* const found = set->find(*jws->header.kid);
+    if (!set || !jws || !jws->header->kid) return false;
+    const auto* const found = set->find(*jws->header->kid);
     return found != nullptr && found->verify(Algorithm::es256, jws->signed_bytes, jws->signature);
 }
 
@@ -48,9 +48,9 @@ TEST(SigningKey, IssuesWhatOthersRead) {
     const auto token = key.issue(R"({"sub":"x"})");
     const auto jws = read_compact(token);
     ASSERT_TRUE(jws.has_value());
-    EXPECT_EQ(jws->header.alg, "ES256");
-    EXPECT_EQ(jws->header.typ, "JWT");
-    EXPECT_EQ(jws->header.kid, key.kid());
+    EXPECT_EQ(jws->header->alg, "ES256");
+    EXPECT_EQ(jws->header->typ, "JWT");
+    EXPECT_EQ(jws->header->kid, key.kid());
     EXPECT_EQ(jws->payload, R"({"sub":"x"})");
     EXPECT_TRUE(verifies(key, token));
     EXPECT_FALSE(verifies(SigningKey::make(), token));
@@ -67,8 +67,8 @@ TEST(SigningKey, SignsByASharedSecret) {
     const auto token = key->issue("{}");
     const auto jws = read_compact(token);
     ASSERT_TRUE(jws.has_value());
-    EXPECT_EQ(jws->header.alg, "HS256");
-    EXPECT_FALSE(jws->header.kid.has_value());
+    EXPECT_EQ(jws->header->alg, "HS256");
+    EXPECT_FALSE(jws->header->kid.has_value());
     const Sha256 mac = HmacKey(secret).sign(jws->signed_bytes);
     EXPECT_EQ(jws->signature, std::string(reinterpret_cast<const char*>(mac.data()), mac.size()));
     EXPECT_FALSE(SigningKey::from_shared_secret(Secret(secret.substr(1))).has_value());

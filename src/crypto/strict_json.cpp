@@ -1,8 +1,8 @@
 #include "crypto/strict_json.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <span>
-#include <utility>
 
 namespace rollcall::crypto {
 namespace {
@@ -12,7 +12,7 @@ using Verdict = std::optional<JsonFault>;
 
 // `names` ends with those of the objects that are being read, the innermost last; each leaves it
 // as it was.
-using Names = std::vector<std::string_view>;
+using Names = std::vector<StrictJson::Name>;
 
 Verdict check(const simdjson::dom::element& value, std::size_t level, Names& names);
 
@@ -28,12 +28,11 @@ Verdict check_object(const simdjson::dom::object& object, std::size_t level, Nam
     if (level > StrictJson::depth_max) return JsonFault::too_deep;
     const std::size_t others = names.size();
     for (const auto& [name, value] : object) {
-        names.push_back(name);
+        names.emplace_back(name);
         if (const auto fault = check(value, level + 1, names)) return fault;
     }
-    // Any order puts equals side by side; of names of different lengths no letter is read.
     const auto own = std::span(names).subspan(others);
-    std::ranges::sort(own, {}, [](std::string_view name) { return std::pair(name.size(), name); });
+    std::ranges::sort(own);  // equals are side by side
     const bool twice = std::ranges::adjacent_find(own) != own.end();
     names.resize(others);
     if (twice) return JsonFault::duplicate_name;
@@ -52,6 +51,10 @@ Verdict check(const simdjson::dom::element& value, std::size_t level, Names& nam
 }
 
 }  // namespace
+
+StrictJson::Name::Name(std::string_view name) : begin(name.size() << 56U), text(name) {
+    std::memcpy(&begin, name.data(), std::min<std::size_t>(name.size(), 7));
+}
 
 std::expected<simdjson::dom::element, JsonFault> StrictJson::parse(std::string_view text) {
     if (text.empty()) return std::unexpected(JsonFault::not_json);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <simdjson.h>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -23,9 +24,19 @@ public:
     // The root, valid until the next call and as long as this is.
     [[nodiscard]] std::expected<simdjson::dom::element, JsonFault> parse(std::string_view text);
 
+    // In an order of no meaning, which mostly takes one comparison of numbers.
+    struct Name {
+        Name() = default;
+        explicit Name(std::string_view name);
+        auto operator<=>(const Name&) const = default;
+
+        std::uint64_t begin = 0;  // the first seven bytes, and the length (mod 256) in the highest
+        std::string_view text;
+    };
+
 private:
     simdjson::dom::parser parser_;
-    std::vector<std::string_view> names_;  // kept for its memory alone
+    std::vector<Name> names_;  // kept for its memory alone
 };
 
 // Of an object without duplicates; nothing when there is none of this name.
