@@ -21,9 +21,12 @@ constexpr unsigned v6_bits_min = 7;
 
 std::optional<ip::address_v6> parse_address(std::string_view text) {
     boost::system::error_code error;
-    const auto address = ip::make_address(text, error);
-    if (error) return std::nullopt;
-    return address.is_v6() ? address.to_v6() : ip::make_address_v6(ip::v4_mapped, address.to_v4());
+    if (text.contains(':')) {
+        const auto address = ip::make_address_v6(text, error);
+        return error ? std::nullopt : std::optional(address);
+    }
+    const auto address = ip::make_address_v4(text, error);
+    return error ? std::nullopt : std::optional(ip::make_address_v6(ip::v4_mapped, address));
 }
 
 std::string shown(const ip::address_v6& address) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace rollcall::http {
 namespace {
@@ -19,8 +20,17 @@ constexpr std::array<std::string_view, 10> of_one_connection{"connection",
                                                              "upgrade",
                                                              "http2-settings"};
 
+constexpr auto folded_bytes = [] {
+    std::array<char, 256> bytes{};
+    bytes.fill('-');
+    for (char c = '0'; c <= '9'; ++c) bytes.at(static_cast<std::uint8_t>(c)) = c;
+    for (char c = 'a'; c <= 'z'; ++c) bytes.at(static_cast<std::uint8_t>(c)) = c;
+    for (char c = 'A'; c <= 'Z'; ++c) bytes.at(static_cast<std::uint8_t>(c)) = to_lower(c);
+    return bytes;
+}();
+
 char folded(char c) {
-    return is_alphanumeric(c) ? to_lower(c) : '-';
+    return folded_bytes[static_cast<std::uint8_t>(c)];
 }
 
 template <class Same>

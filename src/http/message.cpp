@@ -15,10 +15,6 @@ constexpr std::size_t usual_fields = 12;  // what most messages do not exceed
 
 }  // namespace
 
-bool same_name(std::string_view a, std::string_view b) {
-    return same_but_for_case(a, b);
-}
-
 void Fields::add(std::string_view name, std::string_view value) {
     if (used_ == fields_.size()) {
         if (fields_.empty()) fields_.reserve(usual_fields);

@@ -1,6 +1,7 @@
 // HTTP/1.1 messages as plain values. Field names compare without regard to case.
 #pragma once
 
+#include "base/ascii.hpp"
 #include "base/result.hpp"
 
 #include <cstdint>
@@ -15,7 +16,9 @@
 namespace rollcall::http {
 
 // Whether two field names or tokens are the same: ASCII letters without regard to case.
-[[nodiscard]] bool same_name(std::string_view a, std::string_view b);
+[[nodiscard]] inline bool same_name(std::string_view a, std::string_view b) {
+    return a.size() == b.size() && same_but_for_case(a, b);
+}
 
 class Fields {
 public:
@@ -47,6 +50,7 @@ struct Request {
     std::string client_address;  // the same, or for whom a trusted proxy speaks
     std::string request_id;      // X-Request-Id if sane, else made here
     std::map<std::string, std::string, std::less<>> path_parameters;  // {name} of the route
+    Fields spare;  // empty, with the memory of the connection's last answer: to build the next in
 
     // The decoded value of a query parameter, the first of its name; nothing when absent or badly
     // encoded (half a percent sign, bytes that are not UTF-8, a zero byte).

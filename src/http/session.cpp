@@ -187,6 +187,8 @@ Task<Session::Answered> Session::answer() {
         parser_.keep_alive() && !listener_.draining() && !(wish && same_name(*wish, "close"));
     const bool written = co_await write(response, method == "HEAD", keep);
     finished(method, response.status, began, body_bytes);
+    request.spare = std::move(response.headers);
+    request.spare.clear();
     if (!written) co_return Answered::broken;
     co_return keep ? Answered::kept : Answered::last;
 }
