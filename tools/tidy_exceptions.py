@@ -14,6 +14,8 @@ EXCEPTIONS = [
     ("catch", "src/webhooks/spooling.cpp", "a database that is away is what the spool is for"),
     ("catch", "src/jobs/worker.cpp", "an attempt that fails is recorded and repeated"),
     ("catch", "src/jobs/work_loop.cpp", "a round that fails is logged and tried again"),
+    ("catch", "src/gate/decider.cpp", "a decision that fails is a denial"),
+    ("catch", "src/gate/decide_route.cpp", "no answer but 200, 401 or 403: nginx makes 500 of it"),
     ("catch", "src/cli/one_shot.cpp", "a command's exception becomes its exit code"),
     ("catch", "src/cli/cli.cpp", "CLI11 reports wrong usage by exception only"),
     ("catch", "src/sim/clerk_delivery.cpp", "an endpoint that is away is an attempt to record"),

@@ -82,6 +82,8 @@ Gating::Gating(Executor executor, Neighbours neighbours, gate::Provisioning::Fet
           {.key_generation = [this] { return keys_.generation(); },
            .verify =
                [this](std::string token) { return keys_.verify(std::move(token), gate_.token); },
+           .known = [this](std::string_view clerk_id, std::string_view session_id,
+                           SteadyTime now) { return callers_.known(clerk_id, session_id, now); },
            .find =
                [this](std::string clerk_id, std::string session_id) {
                    return callers_.find(std::move(clerk_id), std::move(session_id));

@@ -1,22 +1,17 @@
 #include "gate/caller_memory.hpp"
 
+#include <functional>
+
 namespace rollcall::gate {
-namespace {
 
-// No id of Clerk's has a control character.
-std::string key_of(std::string_view clerk_id, std::string_view session_id) {
-    std::string key;
-    key.reserve(clerk_id.size() + 1 + session_id.size());
-    key.append(clerk_id).append(1, '\0').append(session_id);
-    return key;
+std::size_t CallerMemory::KeyHash::operator()(const Key& key) const {
+    const std::hash<std::string_view> hash;
+    return hash(key.clerk_id) * 31 + hash(key.session_id);
 }
-
-}  // namespace
 
 std::shared_ptr<CallerRecord> CallerMemory::use(std::string_view clerk_id,
                                                 std::string_view session_id) {
-    std::string key = key_of(clerk_id, session_id);
-    if (const auto found = records_.find(key); found != records_.end()) {
+    if (const auto found = records_.find({clerk_id, session_id}); found != records_.end()) {
         order_.splice(order_.begin(), order_, found->second);
         return order_.front();
     }
@@ -24,10 +19,10 @@ std::shared_ptr<CallerRecord> CallerMemory::use(std::string_view clerk_id,
     record->clerk_id = clerk_id;
     record->session_id = session_id;
     order_.push_front(record);
-    records_.emplace(std::move(key), order_.begin());
+    records_.emplace(Key{record->clerk_id, record->session_id}, order_.begin());
     if (order_.size() > entries_max_) {
         const CallerRecord& oldest = *order_.back();
-        records_.erase(key_of(oldest.clerk_id, oldest.session_id));
+        records_.erase({oldest.clerk_id, oldest.session_id});
         order_.pop_back();
         ++evicted_;
     }

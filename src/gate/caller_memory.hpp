@@ -41,12 +41,19 @@ public:
     [[nodiscard]] std::size_t evicted() const { return evicted_; }
 
 private:
+    struct Key {  // texts of the record
+        std::string_view clerk_id, session_id;
+        bool operator==(const Key&) const = default;
+    };
+    struct KeyHash {
+        std::size_t operator()(const Key& key) const;
+    };
     using Order = std::list<std::shared_ptr<CallerRecord>>;  // the most recently used first
 
     std::size_t entries_max_;
     std::size_t evicted_ = 0;
     Order order_;
-    std::unordered_map<std::string, Order::iterator> records_;
+    std::unordered_map<Key, Order::iterator, KeyHash> records_;
 };
 
 }  // namespace rollcall::gate

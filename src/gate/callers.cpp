@@ -53,8 +53,12 @@ struct Callers::State : std::enable_shared_from_this<Callers::State> {
 
     [[nodiscard]] Record use(std::string_view clerk_id, std::string_view session_id);
     // From memory alone.
-    std::optional<Caller> at_hand(const Record& record, const Wanted& wanted, From from);
+    std::optional<Caller> at_hand(const Record& record, const Wanted& wanted, From from,
+                                  SteadyTime now);
+    std::optional<Caller> known(std::string_view clerk_id, std::string_view session_id,
+                                SteadyTime now);
     Task<Result<Caller>> look(Record record, Wanted wanted);
+    void fetch_unlisted(std::string_view clerk_id, const directory::Standing& standing);
     [[nodiscard]] std::optional<Caller> remembered(const CallerRecord& record, SteadyTime now);
     [[nodiscard]] Caller caller_of(const CallerRecord& record, SteadyTime now, bool confirmed);
     [[nodiscard]] static bool fulfils(const CallerRecord& record, const Wanted& wanted) {
@@ -131,23 +135,39 @@ Record Callers::State::use(std::string_view clerk_id, std::string_view session_i
     return record;
 }
 
-std::optional<Caller> Callers::State::at_hand(const Record& record, const Wanted& wanted,
-                                              From from) {
+std::optional<Caller> Callers::State::at_hand(const Record& record, const Wanted& wanted, From from,
+                                              SteadyTime now) {
     if (!fulfils(*record, wanted)) return std::nullopt;
-    const SteadyTime now = clock.steady();
     if (now - record->asked_at >= config.ahead_after) ask(record, wanted);
     metrics.answered(from);
     return caller_of(*record, now, true);
+}
+
+// A row that was there before: Clerk's word of bans is fetched meanwhile.
+void Callers::State::fetch_unlisted(std::string_view clerk_id,
+                                    const directory::Standing& standing) {
+    if (!standing.listed && !standing.deleted && !stopping) {
+        provisioning->begin(std::string(clerk_id));
+    }
+}
+
+std::optional<Caller> Callers::State::known(std::string_view clerk_id, std::string_view session_id,
+                                            SteadyTime now) {
+    const Record record = use(clerk_id, session_id);
+    if (!record->standing || (unknown(*record->standing) && !stopping)) return std::nullopt;
+    const Wanted wanted{.since = now - config.fresh_for};
+    auto caller = at_hand(record, wanted, From::memory, now);
+    if (caller) fetch_unlisted(clerk_id, caller->standing);
+    return caller;
 }
 
 Task<Result<Caller>> Callers::State::look(Record record, Wanted wanted) {
     const auto self = shared_from_this();
     const auto end = std::chrono::steady_clock::now() + config.wait;
     for (int round = 0; round < rounds_max; ++round) {
-        if (auto caller = at_hand(record, wanted, round == 0 ? From::memory : From::database)) {
-            co_return *std::move(caller);
-        }
         const SteadyTime now = clock.steady();
+        const From from = round == 0 ? From::memory : From::database;
+        if (auto caller = at_hand(record, wanted, from, now)) co_return *std::move(caller);
         ask(record, wanted);
         if (auto caller = remembered(*record, now)) {
             metrics.answered(From::outage);
@@ -289,22 +309,21 @@ Callers::~Callers() {
     state_->stopping = true;
 }
 
+std::optional<Caller> Callers::known(std::string_view clerk_id, std::string_view session_id,
+                                     SteadyTime now) {
+    return state_->known(clerk_id, session_id, now);
+}
+
 Task<Result<Caller>> Callers::find(std::string clerk_id, std::string session_id) {
     const auto state = state_;
+    const SteadyTime now = state->clock.steady();
+    if (auto known = state->known(clerk_id, session_id, now)) co_return *std::move(known);
+    const Wanted wanted{.since = now - state->config.fresh_for};
     const Record record = state->use(clerk_id, session_id);
-    const Wanted wanted{.since = state->clock.steady() - state->config.fresh_for};
-    Result<Caller> caller = Caller{};
-    if (auto known = state->at_hand(record, wanted, From::memory)) {
-        caller = *std::move(known);
-    } else {
-        caller = co_await state->look(record, wanted);
-    }
-    if (!caller || !caller->confirmed || caller->standing.deleted || state->stopping) {
-        co_return caller;
-    }
+    auto caller = co_await state->look(record, wanted);
+    if (!caller || !caller->confirmed || state->stopping) co_return caller;
     if (!unknown(caller->standing)) {
-        // A row that was there before: Clerk's word of bans is fetched meanwhile.
-        if (!caller->standing.listed) state->provisioning->begin(clerk_id);
+        state->fetch_unlisted(clerk_id, caller->standing);
         co_return caller;
     }
     const Provisioned provisioned = co_await state->provisioning->user(clerk_id);

@@ -18,8 +18,10 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 
 namespace rollcall::gate {
 
@@ -60,6 +62,9 @@ public:
     // Of a verified token: its `sub` and `sid`. unavailable: nothing is known and the database
     // cannot be asked, or too many wait. Who has no row when it returns is not in `standing`.
     Task<Result<Caller>> find(std::string clerk_id, std::string session_id);
+    // The same at `now` where memory suffices, else nothing.
+    std::optional<Caller> known(std::string_view clerk_id, std::string_view session_id,
+                                SteadyTime now);
 
     // No more questions; true when the last has been answered within `limit`.
     Task<bool> stop(Duration limit);

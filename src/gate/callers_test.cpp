@@ -145,6 +145,23 @@ TEST_F(CallersTest, AnswersFromMemoryUntilItIsTooOld) {
     EXPECT_THAT(batches, ElementsAre(1, 1));
 }
 
+TEST_F(CallersTest, WhoIsKnownNeedsNoWaiting) {
+    const auto known = [&] { return callers().known("user_a", "sess_1", clock.steady()); };
+    EXPECT_FALSE(known());
+    clerk_knows = false;
+    EXPECT_EQ(verdict(), "user_unknown");
+    EXPECT_FALSE(known()) << "an unknown user is for find(), which asks Clerk";
+    live("user_a");
+    clock.advance(751ms);
+    EXPECT_FALSE(known());
+    EXPECT_EQ(verdict(), "allowed");
+    EXPECT_TRUE(known());
+    clock.advance(750ms);
+    EXPECT_TRUE(known());
+    clock.advance(1ms);
+    EXPECT_FALSE(known()) << "too old";
+}
+
 TEST_F(CallersTest, WhoComesOftenIsAskedForAheadOfTime) {
     live("user_a");
     EXPECT_EQ(verdict(), "allowed");

@@ -20,8 +20,8 @@ struct DecideConfig {
 // All must outlive the handler.
 void add_decide_route(http::Router& router, Decider& decider, Random& random, DecideConfig config);
 
-// The answer to the request `request_id`.
+// The answer to the request `request_id`. `spare` is empty, for its memory alone.
 [[nodiscard]] http::Response to_response(const Verdict& verdict, std::string_view request_id,
-                                         DecideConfig config);
+                                         DecideConfig config, http::Fields spare = {});
 
 }  // namespace rollcall::gate

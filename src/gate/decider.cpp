@@ -2,9 +2,8 @@
 
 #include "base/failpoint.hpp"
 #include "base/log.hpp"
-#include "jobs/work_loop.hpp"
 
-#include <algorithm>
+#include <exception>
 #include <utility>
 
 namespace rollcall::gate {
@@ -49,9 +48,9 @@ void refuse_standing(Verdict& verdict, StandingRefusal refusal) {
 
 // What stands in a header field, to be read in one way only.
 bool is_sayable(std::string_view value) {
-    const bool visible =
-        std::ranges::all_of(value, [](char byte) { return byte >= 0x20 && byte < 0x7F; });
-    return visible && !value.starts_with(' ') && !value.ends_with(' ');
+    unsigned bad = 0;  // no early end: these are looked at many at once
+    for (const char byte : value) bad |= static_cast<unsigned>(byte < 0x20 || byte == 0x7F);
+    return bad == 0 && !value.starts_with(' ') && !value.ends_with(' ');
 }
 
 bool is_sayable(const Identity& identity) {
@@ -88,30 +87,43 @@ void Decider::use(std::shared_ptr<const Policy> policy) {
 }
 
 Task<Verdict> Decider::decide(std::string_view peer, const http::Fields& headers) {
-    return decide_on(
-        [this, peer, &headers] { return forwarded_target(peer, headers, config_.trusted_proxies); },
-        headers);
+    return decide(Question{.peer = peer, .headers = headers});
 }
 
 Task<Verdict> Decider::decide(const http::Request& request) {
-    const auto target_of = [&request]() -> Asked {
-        const auto host = request.headers.get("Host").value_or("");
-        auto target = canonical_target(request.method, host, request.target);
-        if (target) return *std::move(target);
-        return std::unexpected(
-            Unforwarded{.fault = ForwardedFault::bad_target, .target = target.error()});
-    };
-    return decide_on(target_of, request.headers);
+    return decide(
+        Question{.peer = request.remote_address, .headers = request.headers, .own = &request});
 }
 
-// Nothing is done outside judge(), whose failure is a denial.
-Task<Verdict> Decider::decide_on(TargetOf target_of, const http::Fields& headers) {
+// Nothing that fails here is anything but a denial.
+Task<Verdict> Decider::decide(Question question) {
     const SteadyTime began = clock_.steady();
     Verdict verdict;
     Cached cached = Cached::none;
-    const auto judged = co_await jobs::caught(judge(target_of, headers, verdict, cached));
-    if (!judged) {
-        log::error("gate_decision_failed", {{"reason", judged.error().message}});
+    try {
+        if (const auto admitted = admit(question, verdict)) {
+            const auto hash = crypto::sha256(admitted->token);
+            auto claims = remembered(hash);
+            cached = claims ? Cached::hit : Cached::miss;
+            if (!claims) claims = co_await verified(admitted->token, hash);
+            if (*claims) {
+                failpoint("decide.before_caller");
+                const clerk::SessionClaims& who = ***claims;
+                // Where nothing was waited for it is still as early.
+                const SteadyTime now = cached == Cached::hit ? began : clock_.steady();
+                Result<Caller> caller = Caller{};
+                if (auto known = sources_.known(who.subject, who.session_id, now)) {
+                    caller = *std::move(known);
+                } else {
+                    caller = co_await sources_.find(who.subject, who.session_id);
+                }
+                judge_caller(who, std::move(caller), admitted->decision, verdict);
+            } else {
+                refuse_token(verdict, claims->error());
+            }
+        }
+    } catch (const std::exception& failure) {
+        log::error("gate_decision_failed", {{"reason", std::string_view(failure.what())}});
         deny(verdict, reason_policy_error, "the decision failed");
     }
     if (verdict.answer != Answer::allow) verdict.identity = {};
@@ -120,51 +132,56 @@ Task<Verdict> Decider::decide_on(TargetOf target_of, const http::Fields& headers
     co_return verdict;
 }
 
-Task<> Decider::judge(const TargetOf& target_of, const http::Fields& headers, Verdict& verdict,
-                      Cached& cached) {
+std::expected<Target, Unforwarded> Decider::target_of(const Question& question) {
+    if (question.own == nullptr) {
+        if (trusts(question.peer)) return forwarded_target(question.headers);
+        return std::unexpected(Unforwarded{ForwardedFault::untrusted_proxy});
+    }
+    const auto host = question.headers.get("Host").value_or("");
+    auto target = canonical_target(question.own->method, host, question.own->target);
+    if (target) return *std::move(target);
+    return std::unexpected(
+        Unforwarded{.fault = ForwardedFault::bad_target, .target = target.error()});
+}
+
+bool Decider::trusts(std::string_view peer) {
+    if (peer != last_peer_) {
+        last_peer_trusted_ = config_.trusted_proxies.contains(peer);
+        last_peer_ = peer;
+    }
+    return last_peer_trusted_;
+}
+
+std::optional<Decider::Admitted> Decider::admit(const Question& question, Verdict& verdict) {
     failpoint("decide.before_target");
-    const Asked target = target_of();
+    auto target = target_of(question);
     if (!target) {
         refuse_target(verdict, target.error());
-        co_return;
+        return std::nullopt;
     }
     failpoint("decide.before_rule");
-    const auto policy = policy_;  // whose rules the decision refers to
-    const Decision decision = policy->decide(*target);
-    verdict.access = decision.access;
-    verdict.rule = decision.id();
-    verdict.path = target->path;
-    if (decision.access == Access::public_) {
+    Admitted admitted{.policy = policy_, .decision = policy_->decide(*target), .token = {}};
+    const Access access = admitted.decision.access;
+    verdict.access = access;
+    verdict.rule = admitted.decision.id();
+    verdict.path = std::move(target->path);
+    if (access == Access::public_) {
         allow(verdict);
-        co_return;
+        return std::nullopt;
     }
-    if (decision.access != Access::protected_ && decision.access != Access::admin) {
+    if (access != Access::protected_ && access != Access::admin) {
         deny(verdict, reason_no_rule, "no rule allows it");
-        co_return;
+        return std::nullopt;
     }
     failpoint("decide.before_token");
-    const auto token = presented_token(headers, target->method, config_.carrier);
+    const auto token = presented_token(question.headers, target->method, config_.carrier);
     if (!token) {
         refuse_carrier(verdict, token.error());
-        co_return;
+        return std::nullopt;
     }
     verdict.token_shown = true;
-    const auto hash = crypto::sha256(*token);
-    auto claims = remembered(hash);
-    cached = claims ? Cached::hit : Cached::miss;
-    if (!claims) claims = co_await verified(*token, hash);
-    if (!*claims) {
-        refuse_token(verdict, claims->error());
-        co_return;
-    }
-    failpoint("decide.before_caller");
-    const clerk::SessionClaims& known = ***claims;
-    const auto caller = co_await sources_.find(known.subject, known.session_id);
-    if (!caller) {
-        deny(verdict, reason_policy_error, "who the caller is cannot be found out now");
-        co_return;
-    }
-    judge_caller(known, *caller, decision, verdict);
+    admitted.token = *token;
+    return admitted;
 }
 
 // A token that is remembered is judged again in all but its signature.
@@ -194,18 +211,21 @@ Task<Decider::Claims> Decider::verified(std::string_view token, const crypto::Sh
     co_return claims;
 }
 
-void Decider::judge_caller(const clerk::SessionClaims& claims, const Caller& caller,
+void Decider::judge_caller(const clerk::SessionClaims& claims, Result<Caller> caller,
                            const Decision& decision, Verdict& verdict) {
+    if (!caller) {
+        return deny(verdict, reason_policy_error, "who the caller is cannot be found out now");
+    }
     failpoint("decide.before_standing");
-    if (const auto refusal = judge_standing(caller, demand_of(decision))) {
+    if (const auto refusal = judge_standing(*caller, demand_of(decision))) {
         return refuse_standing(verdict, *refusal);
     }
     failpoint("decide.before_identity");
-    verdict.identity = {.user_id = caller.standing.user_id,
+    verdict.identity = {.user_id = std::move(caller->standing.user_id),
                         .subject = claims.subject,
                         .session = claims.session_id,
                         .organization = claims.organization ? claims.organization->id : "",
-                        .role = caller.standing.role};
+                        .role = std::move(caller->standing.role)};
     if (!is_sayable(verdict.identity)) {
         return deny(verdict, reason_policy_error,
                     "the caller's data does not fit into a header field");

@@ -42,6 +42,10 @@ public:
         std::function<std::optional<std::uint64_t>()> key_generation;  // clerk::KeySet::generation
         std::function<Task<clerk::TokenVerdict>(std::string token)>
             verify;  // clerk::KeySet::verify
+        // Callers::known and Callers::find.
+        std::function<std::optional<Caller>(std::string_view clerk_id, std::string_view session_id,
+                                            SteadyTime now)>
+            known;
         std::function<Task<Result<Caller>>(std::string clerk_id, std::string session_id)> find;
     };
 
@@ -65,15 +69,27 @@ public:
 private:
     using Cached = DecisionMetrics::Cached;
 
-    using Asked = std::expected<Target, Unforwarded>;
-    using TargetOf = std::function<Asked()>;
-    Task<Verdict> decide_on(TargetOf target_of, const http::Fields& headers);
-    Task<> judge(const TargetOf& target_of, const http::Fields& headers, Verdict& verdict,
-                 Cached& cached);
+    // What a proxy asks about, or, where there is `own`, a request that came here itself.
+    struct Question {
+        std::string_view peer;
+        const http::Fields& headers;
+        const http::Request* own = nullptr;
+    };
+    std::expected<Target, Unforwarded> target_of(const Question& question);
+    bool trusts(std::string_view peer);
+    // A request of which the caller matters.
+    struct Admitted {
+        std::shared_ptr<const Policy> policy;  // whose rules the decision refers to
+        Decision decision;
+        std::string_view token;
+    };
+    Task<Verdict> decide(Question question);
+    // Proxy and target, rule, and where the token is. Nothing: the verdict is complete.
+    std::optional<Admitted> admit(const Question& question, Verdict& verdict);
     using Claims = std::expected<TokenCache::Claims, clerk::TokenRefusal>;
     std::optional<Claims> remembered(const crypto::Sha256& hash);
     Task<Claims> verified(std::string_view token, const crypto::Sha256& hash);
-    static void judge_caller(const clerk::SessionClaims& claims, const Caller& caller,
+    static void judge_caller(const clerk::SessionClaims& claims, Result<Caller> caller,
                              const Decision& decision, Verdict& verdict);
 
     DeciderConfig config_;
@@ -82,6 +98,8 @@ private:
     const Clock& clock_;
     DecisionMetrics metrics_;
     TokenCache tokens_;
+    std::string last_peer_;  // most of who asks is one proxy
+    bool last_peer_trusted_ = false;
 };
 
 }  // namespace rollcall::gate

@@ -68,10 +68,13 @@ protected:
         if (made == nullptr) {
             made = std::make_unique<Decider>(
                 config,
-                Decider::Sources{.key_generation = [this] { return generation; },
-                                 .verify = [this](std::string token) { return verify(token); },
-                                 .find = [this](std::string id,
-                                                std::string session) { return find(id, session); }},
+                Decider::Sources{
+                    .key_generation = [this] { return generation; },
+                    .verify = [this](std::string token) { return verify(token); },
+                    .known = [this](std::string_view id, std::string_view session,
+                                    SteadyTime now) { return known(id, session, now); },
+                    .find = [this](std::string id,
+                                   std::string session) { return find(id, session); }},
                 policy(), clock, registry);
         }
         return *made;
@@ -85,6 +88,12 @@ protected:
         }
         if (refusal) co_return std::unexpected(clerk::TokenRefusal{*refusal, "told so"});
         co_return claims;
+    }
+    std::optional<Caller> known(std::string_view id, std::string_view session, SteadyTime now) {
+        if (!remembers) return std::nullopt;
+        recalled.push_back(std::string(id) + " " + std::string(session));
+        EXPECT_EQ(now, clock.steady());
+        return caller;
     }
     Task<Result<Caller>> find(std::string id, std::string session) {
         found.push_back(id + " " + session);
@@ -147,10 +156,12 @@ protected:
     Caller caller;
     std::optional<std::uint64_t> generation = 1;
     std::optional<TokenReason> refusal;
+    bool remembers = false;
     bool lost = false;
     bool verify_throws = false;
     bool find_throws = false;
     int verified = 0;
+    std::vector<std::string> recalled;
     std::vector<std::string> found;
     std::unique_ptr<Decider> made;
 };
@@ -185,6 +196,28 @@ TEST_F(DeciderTest, OnlyATrustedProxyIsAnswered) {
     EXPECT_EQ(words(decide(asking("/health"), "203.0.113.9")), "403 untrusted_proxy");
     EXPECT_EQ(words(decide(asking("/x", "Bearer good"), "")), "403 untrusted_proxy");
     EXPECT_EQ(verified, 0);
+    // One after the other: the answer of one says nothing of the next.
+    EXPECT_EQ(words(decide(asking("/health"), proxy)), "200 ok");
+    EXPECT_EQ(words(decide(asking("/health"), "203.0.113.9")), "403 untrusted_proxy");
+    EXPECT_EQ(words(decide(asking("/health"), "10.255.0.1")), "200 ok");
+    EXPECT_EQ(words(decide(asking("/health"), "")), "403 untrusted_proxy");
+}
+
+// CVE-2026-40575, CVE-2026-76835 (oauth2-proxy).
+TEST_F(DeciderTest, NobodyIsTrustedUnlessNamed) {
+    config.trusted_proxies = {};
+    EXPECT_EQ(words(decide(asking("/health"))), "403 untrusted_proxy");
+    EXPECT_EQ(words(decide(asking("/health"), "")), "403 untrusted_proxy");
+}
+
+TEST_F(DeciderTest, WhoIsKnownIsNotAskedFor) {
+    remembers = true;
+    EXPECT_EQ(words(decide("/x")), "200 ok");
+    EXPECT_EQ(words(decide("/x")), "200 ok");
+    EXPECT_EQ(recalled, (std::vector<std::string>{"user_a sess_a", "user_a sess_a"}));
+    EXPECT_TRUE(found.empty());
+    caller.standing.banned = true;
+    EXPECT_EQ(words(decide("/x")), "403 user_banned");
 }
 
 TEST_F(DeciderTest, ATargetThatCannotBeReadIsDenied) {

@@ -42,9 +42,12 @@ std::expected<std::string_view, ForwardedFault> single(const http::Fields& heade
     for (const std::string_view name : names) {
         std::size_t count = 0;
         for (const auto& [field, text] : headers.all()) {
-            if (field.size() != name.size() || !same_identity_name(field, name)) continue;
+            if (field.size() != name.size()) continue;
+            const bool exact = field == name;
+            if (!exact && !same_identity_name(field, name)) continue;
             // With `_` for `-` it is the same field to some servers, and another one to others.
-            if (++count > 1 || !http::same_name(field, name) || is_list(text, target)) {
+            const bool other = !exact && !http::same_name(field, name);
+            if (++count > 1 || other || is_list(text, target)) {
                 return std::unexpected(repeated_header);
             }
             if (found && text != value) return std::unexpected(headers_differ);
@@ -77,10 +80,7 @@ std::string_view to_string(ForwardedFault fault) {
     return "";
 }
 
-std::expected<Target, Unforwarded> forwarded_target(std::string_view peer,
-                                                    const http::Fields& headers,
-                                                    const http::TrustedProxies& trusted) {
-    if (!trusted.contains(peer)) return std::unexpected(Unforwarded{untrusted_proxy});
+std::expected<Target, Unforwarded> forwarded_target(const http::Fields& headers) {
     const auto target = single(headers, target_names, true);
     if (!target) return std::unexpected(Unforwarded{target.error()});
     if (target->empty()) return std::unexpected(Unforwarded{missing_target});

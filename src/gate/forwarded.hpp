@@ -1,10 +1,10 @@
 // For which request a proxy asks (forward authentication): nginx's auth_request, Traefik, Caddy and
-// others say it in header fields. Pure. They count only from a trusted proxy, and only where they
-// can be read in one way; anything else is a named fault, and the request is not allowed.
+// others say it in header fields. Pure. They count only from a trusted proxy, which the caller sees
+// to, and only where they can be read in one way; anything else is a named fault, and the request
+// is not allowed.
 #pragma once
 
 #include "gate/target.hpp"
-#include "http/client_address.hpp"
 #include "http/message.hpp"
 
 #include <cstdint>
@@ -31,8 +31,7 @@ struct Unforwarded {
     std::optional<TargetFault> target{};  // of bad_target
 };
 
-// `peer` is the address of whom the request came from.
-[[nodiscard]] std::expected<Target, Unforwarded> forwarded_target(
-    std::string_view peer, const http::Fields& headers, const http::TrustedProxies& trusted);
+// Of what a proxy sent that may speak for others.
+[[nodiscard]] std::expected<Target, Unforwarded> forwarded_target(const http::Fields& headers);
 
 }  // namespace rollcall::gate

@@ -72,6 +72,7 @@ struct Absolute {
     std::string_view authority, rest;
 };
 std::optional<Absolute> split_absolute(std::string_view target) {
+    if (target.starts_with('/')) return std::nullopt;
     const std::size_t colon = target.find("://");
     if (colon == std::string_view::npos) return std::nullopt;
     const std::string scheme = to_lower(target.substr(0, colon));
@@ -152,6 +153,8 @@ Judged<CanonicalPath> canonical_path(std::string_view path) {
     if (!path.starts_with('/')) return std::unexpected(bad_form);
     if (path.size() > target_bytes_max) return std::unexpected(too_long);
     CanonicalPath out;
+    out.path.reserve(path.size());
+    out.decoded.reserve(path.size());
     for (std::size_t at = 0; at < path.size(); ++at) {
         const char c = path[at];
         if (c == ';') return std::unexpected(parameters);
@@ -174,7 +177,7 @@ Judged<CanonicalPath> canonical_path(std::string_view path) {
         out.decoded += byte;
         at += 2;
     }
-    if (!is_utf8(out.decoded)) return std::unexpected(not_utf8);
+    if (path.contains('%') && !is_utf8(out.decoded)) return std::unexpected(not_utf8);
     if (const auto fault = judge_segments(out.decoded)) return std::unexpected(*fault);
     return out;
 }
@@ -194,7 +197,7 @@ Judged<Target> canonical_target(std::string_view method, std::string_view host,
         out.path = out.decoded = "*";
         return out;
     }
-    if (const auto absolute = split_absolute(target); absolute && !target.starts_with('/')) {
+    if (const auto absolute = split_absolute(target)) {
         auto name = canonical_host(absolute->authority);
         if (!name) return std::unexpected(name.error());
         if (!out.host.empty() && out.host != *name) return std::unexpected(host_differs);

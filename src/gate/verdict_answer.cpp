@@ -53,8 +53,7 @@ std::string problem(const Verdict& verdict, unsigned status, std::string_view re
 
 }  // namespace
 
-http::Fields identity_fields(const Verdict& verdict) {
-    http::Fields fields;
+http::Fields identity_fields(const Verdict& verdict, http::Fields fields) {
     const Identity& who = verdict.identity;
     const bool is_public = verdict.access == Access::public_;
     const std::string_view access = is_public ? "" : to_string(*verdict.access);
