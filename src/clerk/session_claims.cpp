@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <utility>
 
 namespace rollcall::clerk {
@@ -42,17 +43,79 @@ std::optional<SystemTime> time_of(const element& value) {
     return SystemTime(std::chrono::milliseconds(std::llround(std::floor(seconds * 1000))));
 }
 
-// Claims of one token, each read at most once.
+// A number for each name of three bytes at most, 0 for the others.
+constexpr std::uint32_t packed(std::string_view name) {
+    if (name.size() > 3) return 0;
+    auto out = static_cast<std::uint32_t>(name.size());  // else "\0\0v" would be "v"
+    for (const char c : name) out = out << 8U | static_cast<std::uint8_t>(c);
+    return out;
+}
+
+// The claims that are read here, found in one pass over all: to look for each costs more than the
+// rest of the reading.
+struct Claims {
+    using Claim = std::optional<element>;
+
+    explicit Claims(const object& all) {
+        for (const auto& [name, value] : all) {
+            if (Claim* const claim = find(name)) *claim = value;
+        }
+    }
+
+    Claim* find(std::string_view name) {
+        switch (packed(name)) {
+            case packed("exp"):
+                return &exp;
+            case packed("iat"):
+                return &iat;
+            case packed("nbf"):
+                return &nbf;
+            case packed("sub"):
+                return &sub;
+            case packed("sid"):
+                return &sid;
+            case packed("iss"):
+                return &iss;
+            case packed("azp"):
+                return &azp;
+            case packed("aud"):
+                return &aud;
+            case packed("v"):
+                return &v;
+            case packed("sts"):
+                return &sts;
+            case packed("jti"):
+                return &jti;
+            case packed("fva"):
+                return &fva;
+            case packed("act"):
+                return &act;
+            default:
+                return nullptr;
+        }
+    }
+
+    Claim exp, iat, nbf, sub, sid, iss, azp, aud, v, sts, jti, fva, act;
+};
+
+// False when it is there and no string.
+bool read_text(const Claims::Claim& claim, std::optional<std::string>& into) {
+    if (!claim) return true;
+    const auto text = as_string(*claim);
+    if (text) into.emplace(*text);
+    return text.has_value();
+}
+
 class Reader {
 public:
-    explicit Reader(const object& claims) : claims_(claims) {}
+    explicit Reader(const object& all) : all_(all), claims_(all) {}
 
     std::expected<SessionClaims, TokenRefusal> read() {
         for (const auto step : {&Reader::times, &Reader::subject, &Reader::session,
                                 &Reader::parties, &Reader::details, &Reader::actor}) {
             if (auto refusal = (this->*step)()) return std::unexpected(*std::move(refusal));
         }
-        auto organization = read_organization(claims_, out_.version);
+        auto organization = read_organization(all_, out_.version);
         if (!organization) return std::unexpected(std::move(organization.error()));
         out_.organization = *std::move(organization);
         return std::move(out_);
@@ -60,16 +123,16 @@ public:
 
 private:
     Outcome times() {
-        const auto expires = time("exp");
-        const auto issued = time("iat");
+        const auto expires = claims_.exp ? time_of(*claims_.exp) : std::nullopt;
+        const auto issued = claims_.iat ? time_of(*claims_.iat) : std::nullopt;
         if (!expires || !issued) {
             return refuse(TokenReason::malformed, "exp or iat is not there, or no time");
         }
         // Whole seconds, as Clerk's SDK counts: half a second too long is too long.
         out_.expires_at = std::chrono::floor<std::chrono::seconds>(*expires);
         out_.issued_at = *issued;
-        if (const auto from = member(claims_, "nbf")) {
-            out_.not_before = time_of(*from);
+        if (claims_.nbf) {
+            out_.not_before = time_of(*claims_.nbf);
             if (!out_.not_before) return refuse(TokenReason::malformed, "nbf is no time");
         }
         return std::nullopt;
@@ -77,7 +140,7 @@ private:
 
     Outcome subject() {
         std::optional<std::string> subject;
-        if (!read_text("sub", subject) || !subject || !is_user_id(*subject)) {
+        if (!read_text(claims_.sub, subject) || !subject || !is_user_id(*subject)) {
             return refuse(TokenReason::bad_subject, "sub is no id of a user (user_…)");
         }
         out_.subject = *std::move(subject);
@@ -85,12 +148,11 @@ private:
     }
 
     Outcome session() {
-        const auto session = member(claims_, "sid");
-        if (!session) {
+        if (!claims_.sid) {
             return refuse(TokenReason::bad_type,
                           "no sid: not a session's token (made from a JWT template, perhaps)");
         }
-        out_.session_id = as_string(*session).value_or("");
+        out_.session_id = as_string(*claims_.sid).value_or("");
         if (!is_plain(out_.session_id)) {
             return refuse(TokenReason::malformed, "sid is no id of a session");
         }
@@ -99,9 +161,11 @@ private:
 
     Outcome parties() {
         std::optional<std::string> issuer;
-        if (!read_text("iss", issuer)) return refuse(TokenReason::bad_issuer, "iss is no string");
+        if (!read_text(claims_.iss, issuer)) {
+            return refuse(TokenReason::bad_issuer, "iss is no string");
+        }
         out_.issuer = std::move(issuer).value_or("");
-        if (!read_text("azp", out_.authorized_party)) {
+        if (!read_text(claims_.azp, out_.authorized_party)) {
             return refuse(TokenReason::bad_azp, "azp is no string");
         }
         return audience();
@@ -109,7 +173,7 @@ private:
 
     // RFC 7519 section 4.1.3: one or a list.
     Outcome audience() {
-        const auto value = member(claims_, "aud");
+        const auto& value = claims_.aud;
         if (!value) return std::nullopt;
         if (const auto one = as_string(*value)) {
             out_.audience.emplace_back(*one);
@@ -128,22 +192,20 @@ private:
     }
 
     Outcome details() {
-        if (const auto version = member(claims_, "v")) {
-            if (version->get_int64().get(out_.version) != simdjson::SUCCESS) {
-                return refuse(TokenReason::malformed, "v is no whole number");
-            }
+        if (claims_.v && claims_.v->get_int64().get(out_.version) != simdjson::SUCCESS) {
+            return refuse(TokenReason::malformed, "v is no whole number");
         }
-        if (!read_text("sts", out_.status)) {
+        if (!read_text(claims_.sts, out_.status)) {
             return refuse(TokenReason::malformed, "sts is no string");
         }
         std::optional<std::string> id;
-        if (!read_text("jti", id)) return refuse(TokenReason::malformed, "jti is no string");
+        if (!read_text(claims_.jti, id)) return refuse(TokenReason::malformed, "jti is no string");
         out_.token_id = std::move(id).value_or("");
         return factor_ages();
     }
 
     Outcome factor_ages() {
-        const auto value = member(claims_, "fva");
+        const auto& value = claims_.fva;
         if (!value || value->is_null()) return std::nullopt;
         simdjson::dom::array pair;
         FactorAges ages;
@@ -158,7 +220,7 @@ private:
     }
 
     Outcome actor() {
-        const auto value = member(claims_, "act");
+        const auto& value = claims_.act;
         if (!value || value->is_null()) return std::nullopt;
         object act;
         if (value->get_object().get(act) != simdjson::SUCCESS) {
@@ -174,20 +236,8 @@ private:
         return std::nullopt;
     }
 
-    // False when it is there and no string.
-    bool read_text(std::string_view name, std::optional<std::string>& into) const {
-        const auto value = member(claims_, name);
-        if (!value) return true;
-        const auto text = as_string(*value);
-        if (text) into.emplace(*text);
-        return text.has_value();
-    }
-    [[nodiscard]] std::optional<SystemTime> time(std::string_view name) const {
-        const auto value = member(claims_, name);
-        return value ? time_of(*value) : std::nullopt;
-    }
-
-    object claims_;
+    object all_;
+    Claims claims_;
     SessionClaims out_;
 };
 
