@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/trace.hpp"
 #include "gate/verdict_answer.hpp"
+#include "jobs/reason.hpp"
 
 #include <exception>
 #include <utility>
@@ -45,7 +46,7 @@ void add_decide_route(http::Router& router, Decider& decider, Random& random, De
                 co_return answer(co_await decider.decide(request.remote_address, request.headers),
                                  request, random, config);
             } catch (const std::exception& failure) {
-                log::error("gate_answer_failed", {{"reason", std::string_view(failure.what())}});
+                log::error("gate_answer_failed", {{"reason", jobs::reason_of(failure)}});
             }
             co_return to_response({.detail = "the answer failed"}, request.request_id, config);
         });

@@ -2,6 +2,7 @@
 
 #include "base/failpoint.hpp"
 #include "base/log.hpp"
+#include "jobs/reason.hpp"
 
 #include <exception>
 #include <utility>
@@ -49,7 +50,10 @@ void refuse_standing(Verdict& verdict, StandingRefusal refusal) {
 // What stands in a header field, to be read in one way only.
 bool is_sayable(std::string_view value) {
     unsigned bad = 0;  // no early end: these are looked at many at once
-    for (const char byte : value) bad |= static_cast<unsigned>(byte < 0x20 || byte == 0x7F);
+    for (const char c : value) {
+        const auto byte = static_cast<std::uint8_t>(c);
+        bad |= static_cast<unsigned>(byte < 0x20 || byte >= 0x7F);
+    }
     return bad == 0 && !value.starts_with(' ') && !value.ends_with(' ');
 }
 
@@ -123,7 +127,7 @@ Task<Verdict> Decider::decide(Question question) {
             }
         }
     } catch (const std::exception& failure) {
-        log::error("gate_decision_failed", {{"reason", std::string_view(failure.what())}});
+        log::error("gate_decision_failed", {{"reason", jobs::reason_of(failure)}});
         deny(verdict, reason_policy_error, "the decision failed");
     }
     if (verdict.answer != Answer::allow) verdict.identity = {};
@@ -146,8 +150,9 @@ std::expected<Target, Unforwarded> Decider::target_of(const Question& question) 
 
 bool Decider::trusts(std::string_view peer) {
     if (peer != last_peer_) {
-        last_peer_trusted_ = config_.trusted_proxies.contains(peer);
+        last_peer_trusted_ = false;  // should one of these fail
         last_peer_ = peer;
+        last_peer_trusted_ = config_.trusted_proxies.contains(peer);
     }
     return last_peer_trusted_;
 }
